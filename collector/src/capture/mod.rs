@@ -1,1 +1,3 @@
-//! To be written.
+//! Where frames come from.
+pub mod file;
+mod pcapng;
