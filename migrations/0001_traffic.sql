@@ -24,6 +24,7 @@ CREATE TABLE flow (
     last_used INTEGER NOT NULL,
     UNIQUE (initiator, responder, initiator_port, responder_port, protocol)
 );
+CREATE INDEX flow_responder ON flow (responder);
 
 -- How far the collector's journal has been stored, written in the transaction of each entry.
 CREATE TABLE journal_position (

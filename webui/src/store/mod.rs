@@ -10,6 +10,7 @@ mod ranked;
 pub mod retention;
 pub mod rollup;
 pub mod rows;
+mod search;
 pub mod series;
 mod write;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use super::migrations::{NEWEST, migrator};
@@ -87,9 +88,10 @@ async fn prepare(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
 
 /// The newest migration that the file has seen; None in a new file.
 async fn schema_version(writer: &SqlitePool) -> Result<Option<i64>, StoreError> {
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
-        .fetch_one(writer)
-        .await?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_one(writer)
+            .await?;
     if tables == 0 {
         return Ok(None);
     }

@@ -11,7 +11,7 @@ use super::write::Place;
 
 /// What a ranked row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     Flow = 1,
     Host = 2,
     Source = 3,
@@ -103,12 +103,7 @@ fn host_row(host: &HostRow, numbers: &Numbers) -> Option<Value> {
     Some(row(Kind::Host, numbers.term(&host.address.to_string())?, &host.traffic, seen, details))
 }
 
-fn address_rows(
-    kind: Kind,
-    ranked: &RankedAddresses,
-    numbers: &Numbers,
-    seen: (i64, i64),
-) -> Vec<Value> {
+fn address_rows(kind: Kind, ranked: &RankedAddresses, numbers: &Numbers, seen: (i64, i64)) -> Vec<Value> {
     let mut rows: Vec<Value> = (ranked.rows.iter())
         .filter_map(|address| {
             let key = numbers.term(&address.address.to_string())?;
