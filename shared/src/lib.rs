@@ -12,5 +12,6 @@ pub mod packets;
 pub mod report;
 pub mod socket;
 pub mod telemetry;
+pub mod text;
 pub mod units;
 pub mod wire;
