@@ -6,6 +6,7 @@ pub mod config;
 pub mod error;
 pub mod health;
 pub mod journal;
+pub mod json;
 pub mod live;
 pub mod net;
 pub mod packets;
