@@ -15,6 +15,7 @@ pub mod config;
 pub mod counters;
 pub mod daemon;
 pub mod decode;
+pub mod detect;
 pub mod engine;
 pub mod flows;
 pub mod interface;

@@ -1,0 +1,1 @@
+// The frame of every page: link state, losses, clock, theme.
