@@ -47,7 +47,11 @@ impl Writer<'_> {
                 } else {
                     payload[0] = 0x40 | (payload[0] & 0x3f);
                 }
-                self.transport(micros, flow, Segment::data(number != 0 && number % 3 != 0, 0, payload))
+                self.transport(
+                    micros,
+                    flow,
+                    Segment::data(number != 0 && !number.is_multiple_of(3), 0, payload),
+                )
             }
             Kind::UdpOther => {
                 let payload = self.noise(flow.data_bytes as usize);
@@ -72,7 +76,7 @@ impl Writer<'_> {
             2 => Segment::control(false, ACK),
             3 => self.opening(flow),
             4 => self.answer(flow),
-            _ if number == last && flow.name % 16 == 0 => Segment::control(false, RST | ACK),
+            _ if number == last && flow.name.is_multiple_of(16) => Segment::control(false, RST | ACK),
             _ if number == last => Segment::control(false, ACK),
             _ if number == last - 1 => Segment::control(true, FIN | ACK),
             _ if number == last - 2 => Segment::control(false, FIN | ACK),

@@ -235,12 +235,13 @@ impl Truth {
     /// How many addresses there are, and the ten largest by bytes and by packets, ties by address text.
     fn tops(&self, hosts: &[Vec<Count>; 2]) -> (usize, [Value; 2]) {
         let mut seen: Vec<(String, Count)> = Vec::new();
-        for host in 0..hosts::ALL {
-            if hosts[0][host].packets > 0 {
-                seen.push((Ipv4Addr::from(hosts::ipv4(host)).to_string(), hosts[0][host]));
+        let [ipv4, ipv6] = hosts;
+        for (host, (v4, v6)) in ipv4.iter().zip(ipv6).enumerate() {
+            if v4.packets > 0 {
+                seen.push((Ipv4Addr::from(hosts::ipv4(host)).to_string(), *v4));
             }
-            if hosts[1][host].packets > 0 {
-                seen.push((Ipv6Addr::from(hosts::ipv6(host)).to_string(), hosts[1][host]));
+            if v6.packets > 0 {
+                seen.push((Ipv6Addr::from(hosts::ipv6(host)).to_string(), *v6));
             }
         }
         let mut top = |by: fn(&Count) -> u64| {
