@@ -22,7 +22,8 @@ options=(-o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/
          -o APT::Get::List-Cleanup=0)
 if apt-get "${options[@]}" update --quiet=2 &&
    (cd "$work/source" && apt-get "${options[@]}" source --download-only --quiet=2 tcpdump libpcap); then
-  for archive in "$work"/source/*.orig.tar.*; do
+  for archive in "$work"/source/*.orig.tar.[gbx]z*; do
+    [[ $archive == *.asc ]] && continue
     name=$(basename "$archive" | sed 's/_.*//')
     mkdir -p "$work/unpacked/$name"
     tar -xf "$archive" -C "$work/unpacked/$name"
