@@ -19,7 +19,7 @@ pub const FILE_NAME: &str = "journal.redb";
 
 /// Of the disk space allowed, how much the entries themselves may take, in percent: large values lie in pages of powers
 /// of two. The file is sparse and its apparent length doubles in one step, so only space on disk is a measure.
-const STORED_PERCENT: u64 = 45;
+const STORED_PERCENT: u64 = 40;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
