@@ -17,6 +17,7 @@ pub mod counters;
 pub mod daemon;
 pub mod database;
 pub mod decode;
+pub mod detect;
 pub mod engine;
 pub mod flows;
 pub mod interface;

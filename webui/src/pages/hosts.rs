@@ -1,0 +1,12 @@
+//! The page "Hosts".
+use maud::{Markup, html};
+
+use super::layout::{Frame, Section, framed};
+use super::view::Shell;
+
+const FRAME: Frame<'_> =
+    Frame { title: "Hosts", section: Some(Section::Hosts), script: None, interface_selector: true };
+
+pub fn page(shell: &Shell) -> Markup {
+    framed(shell, &FRAME, &html! {})
+}
