@@ -115,6 +115,7 @@ fn to_wire<'a, D: 'a, W: From<&'a D>>(rows: &'a [D]) -> Vec<W> {
     rows.iter().map(W::from).collect()
 }
 
-fn millis(field: &'static str, value: i64) -> Result<Timestamp, WireError> {
+/// A message's `…_unix_millis` as a time.
+pub(crate) fn millis(field: &'static str, value: i64) -> Result<Timestamp, WireError> {
     Timestamp::from_millisecond(value).map_err(|_| WireError::range(field, value))
 }

@@ -35,8 +35,22 @@ pub static FILES: &[Asset] = &[
     asset!("vendor/uplot.js", JAVASCRIPT),
     asset!("vendor/inter.woff2", "font/woff2"),
     asset!("icon.svg", "image/svg+xml"),
-    asset!("theme.js", JAVASCRIPT),
+    asset!("alert_list.js", JAVASCRIPT),
+    asset!("api.js", JAVASCRIPT),
+    asset!("cells.js", JAVASCRIPT),
+    asset!("chart.js", JAVASCRIPT),
+    asset!("colors.js", JAVASCRIPT),
+    asset!("dom.js", JAVASCRIPT),
+    asset!("format.js", JAVASCRIPT),
+    asset!("live.js", JAVASCRIPT),
+    asset!("overview.js", JAVASCRIPT),
+    asset!("overview_charts.js", JAVASCRIPT),
+    asset!("overview_tables.js", JAVASCRIPT),
+    asset!("shares.js", JAVASCRIPT),
     asset!("shell.js", JAVASCRIPT),
+    asset!("tables.js", JAVASCRIPT),
+    asset!("theme.js", JAVASCRIPT),
+    asset!("verdict.js", JAVASCRIPT),
 ];
 
 /// The first 16 hexadecimal digits of SHA-256 over all names and contents.

@@ -67,3 +67,18 @@ pub(super) fn field(field: &Field<'_>, value: &str) -> Markup {
         }
     }
 }
+
+/// Title line of a card, with what stands beside it.
+#[expect(clippy::needless_pass_by_value, reason = "markup is written in place at every call")]
+pub(super) fn card_head(title: &str, beside: Markup) -> Markup {
+    html! { div.head { h2 { (title) } (beside) } }
+}
+
+/// In and out are marked by form as well as by colour.
+pub(super) fn in_mark() -> Markup {
+    html! { i.in-mark aria-label="in" { "▼" } }
+}
+
+pub(super) fn out_mark() -> Markup {
+    html! { i.out-mark aria-label="out" { "▲" } }
+}
