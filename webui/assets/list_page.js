@@ -78,7 +78,7 @@ export class ListPage {
 
   #take(answer, again) {
     this.#rows = this.#gathered(answer);
-    this.#others = this.#list.rest && answer.others ? this.#list.rest(answer.others) : null;
+    this.#others = this.#list.rest && answer.others && !this.search ? this.#list.rest(answer.others) : null;
     this.#cursor = answer.next_cursor ?? null;
     if (this.#rows.length === 0) this.#table.say(this.search ? `Nothing in this range has “${this.search}” in it.` : this.#list.none);
     else if (again) this.#table.update(this.#all());
