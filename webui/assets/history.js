@@ -7,10 +7,10 @@ import { ListPage } from "./list_page.js";
 import { addressList, dayList, flowList, hostList, windowList } from "./lists.js";
 import { Range, parameter, setAddress } from "./range.js";
 import { showProtocols } from "./shares.js";
-import { sumCounts, summary, windowRow } from "./windows.js";
+import { sumCounts, summary, windowRows } from "./windows.js";
 
 const LISTS = {
-  windows: () => windowList(windowRow),
+  windows: () => windowList(windowRows),
   sources: () => addressList("source"),
   destinations: () => addressList("destination"),
   hosts: () => hostList(false),
@@ -44,7 +44,7 @@ async function loadPicture() {
     const asked = range.span;
     const answer = await latest.ask("windows", { ...asked, q: page.search, step: "auto", limit: 2000 });
     if (answer === null) return;
-    const rows = answer.windows.map(windowRow).sort((a, b) => a.time - b.time);
+    const rows = windowRows(answer.windows).sort((a, b) => a.time - b.time);
     draw(rows, answer, asked);
   } catch (error) {
     traffic.say(error.message);
@@ -73,7 +73,7 @@ function showSums(sum, rows) {
   show(hook("total-in"), bytes(sum.rx_bytes));
   show(hook("total-out"), bytes(sum.tx_bytes));
   const figures = {
-    total: bytes(total), packets: count(sum.rx_packets + sum.tx_packets), peak: bitRate(sum.peak),
+    total: bytes(total), packets: count(sum.rx_packets + sum.tx_packets), peak: bits(sum.peak),
     mean: bitRate(sum.seconds > 0 ? total / sum.seconds : 0), syn: count(sum.syn),
   };
   for (const [name, figure] of Object.entries(figures)) show(hook(`summary="${name}"`), figure);
@@ -82,7 +82,7 @@ function showSums(sum, rows) {
 
 function leadSentence(sum, rows) {
   if (rows.length === 0) return page.search ? `Nothing in this range has “${page.search}” in it.` : "Nothing is stored for this range. History begins when the collector first ran.";
-  const when = sum.peakTime ? `; the busiest moment was ${moment(sum.peakTime * 1000)} at ${phrase(bitRate(sum.peak))}` : "";
+  const when = sum.peakTime ? `; the busiest moment was ${moment(sum.peakTime * 1000)} at ${phrase(bits(sum.peak))}` : "";
   const what = page.search ? `Windows with “${page.search}” in them moved` : "In this range";
   return page.search ? `${what} ${phrase(bytes(sum.rx_bytes + sum.tx_bytes))} in all${when}.` : `${what} ${phrase(bytes(sum.rx_bytes + sum.tx_bytes))} went over the wire${when}.`;
 }

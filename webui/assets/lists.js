@@ -22,6 +22,7 @@ export function hostList(now) {
     rest: (others) => othersRow(others, others),
     columns: [
       hostColumn(),
+      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 2 }),
       textColumn("protocols", "Protocols", (row) => (row.protocols ?? []).join(", "), { drop: 1 }),
       ...(now ? [bitsColumn("rate-in", "▼ now", (row) => row.rx_bits_per_second), bitsColumn("rate-out", "▲ now", (row) => row.tx_bits_per_second)] : []),
       bytesColumn("in", "▼ In", (row) => row.rx_bytes, { drop: now ? 2 : 1 }),
@@ -96,12 +97,12 @@ export function addressList(role) {
 
 const transport = (row, ...kinds) => kinds.reduce((sum, kind) => sum + (row.transport?.[kind]?.packets ?? 0), 0);
 
-/** A row a window; `row` is as `windowRow` made it. */
-export function windowList(shape) {
+/** A row a window; `gather` makes them of the items of several interfaces. */
+export function windowList(gather) {
   const largest = scale();
   return {
     path: "windows", field: "windows", caption: "Windows, newest first",
-    shape: (row) => largest.shape(shape(row)),
+    gather, shape: largest.shape,
     key: (row) => row.start,
     none: "Nothing is stored for this range.",
     columns: [
@@ -110,7 +111,7 @@ export function windowList(shape) {
       countColumn("tcp", "TCP", (row) => transport(row, "tcp")),
       countColumn("udp", "UDP", (row) => transport(row, "udp")),
       countColumn("icmp", "ICMP", (row) => transport(row, "icmp", "icmpv6"), { drop: 1 }),
-      countColumn("syn", "SYN", (row) => row.tcp_flags?.syn),
+      countColumn("syn", "SYN", (row) => row.syn),
       countColumn("packets", "Packets", packets, { drop: 1 }),
       bytesColumn("in", "▼ In", (row) => row.rx_bytes, { drop: 2 }),
       bytesColumn("out", "▲ Out", (row) => row.tx_bytes, { drop: 2 }),

@@ -88,7 +88,7 @@ class LiveFeed {
     if (this.link.state !== "offline") this.#setLink({ state: "offline", reason: "no connection to Weir's web service" });
     const wait = RETRY_MILLIS[Math.min(this.#failures, RETRY_MILLIS.length - 1)];
     this.#failures += 1;
-    if (this.#failures % 4 === 0) checkSession();
+    if (this.#failures % 3 === 1) checkSession();
     setTimeout(() => this.#connect(), wait * (0.75 + Math.random() / 2));
   }
 
