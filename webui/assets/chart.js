@@ -84,7 +84,7 @@ export class TimeChart {
       tzDate: (seconds) => (timeZone ? uPlot.tzDate(new Date(seconds * 1000), timeZone) : new Date(seconds * 1000)),
       scales: { x: { range: (_, least, most) => this.#range ?? [least, most] }, y: { range: (_, least, most) => this.#extent(least, most) } },
       axes: [
-        { ...axisLook(), grid: { show: false }, ticks: { show: false }, size: 24, gap: 6, space: 76, values: (_, at, __, ___, step) => at.map((time) => timeLabel(time, step)) },
+        { ...axisLook(), grid: { show: false }, ticks: { show: false }, size: 24, gap: 6, space: 60, values: (_, at, __, ___, step) => at.map((time) => timeLabel(time, step)) },
         { ...axisLook(), grid: { stroke: () => color("edge"), width: 1 }, ticks: { show: false }, size: 72, gap: 8, space: 56, values: (_, at) => this.#labels(at) },
       ],
       series: [{}, ...series.map((one) => ({

@@ -38,8 +38,8 @@ function showDegraded({ state }) {
   const place = hook("degraded");
   if (!state || !place) return;
   const wanted = (state.degraded ?? []).map(({ part, reason }) => `${part}\n${reason}`).join("\n\n");
-  if (place.dataset.shown === wanted) return;
-  place.dataset.shown = wanted;
+  if (place.dataset.parts === wanted) return;
+  place.dataset.parts = wanted;
   place.replaceChildren(...(state.degraded ?? []).map(({ part, reason }) =>
     element("p", { class: "banner warn" }, element("b", {}, part), ` ${reason}`)));
 }
