@@ -1,1 +1,5 @@
-//! To be written.
+//! Header facts of a frame, and what its payload says.
+pub mod application;
+mod describe;
+
+pub use describe::{Described, describe};

@@ -1,1 +1,3 @@
-//! To be written.
+//! Who talks to whom: one entry a 5-tuple, both directions together, bounded.
+pub mod own;
+pub mod record;
