@@ -9,7 +9,7 @@ const PAGE_ROWS = 100;
 const POLL_MILLIS = 3000;
 
 /**
- * `list`: {path, field, columns, key, sort, caption, parameters, gather(items), shape(row), none}; `range` gives the span. Rows of
+ * `list`: {path, field, columns, key, sort, caption, parameters, coarser, gather(items), shape(row), none}; `range` gives the span. Rows of
  * `now` come again every three seconds.
  */
 export class ListPage {
@@ -58,6 +58,11 @@ export class ListPage {
     try {
       const answer = await this.#latest.ask(list.path, { ...this.#parameters(), limit: PAGE_ROWS });
       if (answer === null || list !== this.#list) return;
+      // older than what is kept this finely, or nothing at all: once more, coarser
+      if (list.coarser && answer[list.field]?.length === 0) {
+        this.#list = { ...list, parameters: list.coarser, coarser: null };
+        return this.load();
+      }
       this.#take(answer, this.#range.name === "now");
     } catch (error) {
       this.#table.say(error.message, true);

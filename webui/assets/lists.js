@@ -77,20 +77,22 @@ function roundTripColumn() {
   };
 }
 
-/** Sources or destinations, a row an address and window. */
+/** Sources or destinations, a row an address and interface. */
 export function addressList(role) {
   let most = 0;
   return {
     path: "hosts", name: `${role}s`, field: "hosts", parameters: { role }, caption: `${role}s with their times`,
-    shape: (row) => { most = Math.max(most, row.bytes ?? total(row)); return row; },
-    key: (row) => `${row.time ?? row.last_seen} ${row.interface ?? ""} ${row.address}`,
+    shape: (row) => { most = Math.max(most, row.bytes); return row; },
+    key: (row) => (row.rest ? "others" : `${row.interface} ${row.address}`),
+    sort: byTotal, rest: (others) => othersRow(others, others),
     none: `No ${role} was seen in this range.`,
     columns: [
       hostColumn(role === "source" ? "Source" : "Destination"),
-      seenColumn("time", "Time", (row) => row.time ?? row.last_seen),
-      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 1 }),
-      countColumn("packets", "Packets", (row) => row.packets ?? packets(row), { drop: 1 }),
-      barColumn("total", "Bytes", (row) => row.bytes ?? total(row), () => most),
+      seenColumn("first", "First seen", (row) => row.first_seen, { drop: 1 }),
+      seenColumn("last", "Last seen", (row) => row.last_seen),
+      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 2 }),
+      countColumn("packets", "Packets", (row) => row.packets, { drop: 1 }),
+      barColumn("total", "Bytes", (row) => row.bytes, () => most),
     ],
   };
 }
@@ -98,10 +100,10 @@ export function addressList(role) {
 const transport = (row, ...kinds) => kinds.reduce((sum, kind) => sum + (row.transport?.[kind]?.packets ?? 0), 0);
 
 /** A row a window; `gather` makes them of the items of several interfaces. */
-export function windowList(gather) {
+export function windowList(gather, step) {
   const largest = scale();
   return {
-    path: "windows", field: "windows", caption: "Windows, newest first",
+    path: "windows", field: "windows", parameters: { step }, coarser: step === "auto" ? null : { step: "auto" }, caption: "Windows, newest first",
     gather, shape: largest.shape,
     key: (row) => row.start,
     none: "Nothing is stored for this range.",

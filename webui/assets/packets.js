@@ -2,7 +2,7 @@
 // the focus is on it.
 import { element, hook, setText } from "./dom.js";
 import { bytes, count, exactTime, phrase } from "./format.js";
-import { chosenInterface } from "./live.js";
+import { chosenInterface, live } from "./live.js";
 import { parameter, setAddress } from "./range.js";
 
 const MOST_ROWS = 400;
@@ -40,20 +40,20 @@ function connect() {
   mine.addEventListener("message", (event) => {
     if (mine !== socket) return;
     const frame = JSON.parse(event.data);
-    if (frame.type === "error") refused = true;
+    refused = frame.type === "error" && live.link.state === "up";
     receive(frame);
   });
   mine.addEventListener("close", () => {
     if (mine !== socket || refused) return;
-    state("The packet list was closed; trying again.");
+    state(live.link.state === "up" ? "The packet list was closed; trying again." : "The collector is away; packets come when it is back.");
     retry = setTimeout(connect, RETRY_MILLIS);
   });
 }
 
 function receive(frame) {
-  if (frame.type === "error") {
+  if (frame.type === "error" && live.link.state === "up") {
     problem(frame.message);
-    return state("No packets: the filter was not taken.");
+    return state("No packets.");
   }
   if (frame.type !== "packets") return;
   problem("");
