@@ -10,6 +10,7 @@ use shared::report::KernelCounters;
 use weir_shared as shared;
 
 use super::growth::Sight;
+use crate::database::Schema;
 
 type Numbers = (u64, u64, u64, u64);
 type StoredSight = (u32, &'static str, u64, i64, Numbers);
@@ -56,7 +57,9 @@ pub(super) struct Changes<'a> {
     pub(super) last_reading: Timestamp,
 }
 
-pub(super) fn prepare(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+pub(super) const SCHEMA: Schema = Schema { check: |transaction| read(transaction).map(drop), create };
+
+fn create(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(SEEN)?;
     transaction.open_table(DAYS)?;
     transaction.open_table(TIMES)?;

@@ -81,7 +81,7 @@ impl Counters {
         boot_id: &str,
         speed: fn(&str) -> Option<u64>,
     ) -> Result<Self, CounterError> {
-        let store = Store::open("totals", directory.join(FILE_NAME), stored::prepare)?;
+        let store = Store::open("totals", directory.join(FILE_NAME), stored::SCHEMA)?;
         let Contents { seen, days, last_reading } = store.read(stored::read)?;
         Ok(Self {
             store,
