@@ -92,7 +92,7 @@ fn peers_of_a_veth_pair_both_count() {
 fn a_tunnel_counts_where_nothing_below_it_is_captured() {
     let tun = Link { mac: String::new(), ..with_address(link(1, "tun0", "tun")) };
     let tap = with_address(link(2, "tap0", "tun"));
-    assert_eq!(outcome(&["auto"], &[tun.clone()]).1, ["tun0"]);
+    assert_eq!(outcome(&["auto"], std::slice::from_ref(&tun)).1, ["tun0"]);
     assert_eq!(outcome(&["auto"], &[tun.clone(), with_address(link(3, "eth0", "ethernet"))]).1, ["eth0"]);
     assert_eq!(outcome(&["auto"], &[tap, with_address(link(3, "eth0", "ethernet"))]).1, ["tap0", "eth0"]);
 }

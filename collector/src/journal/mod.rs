@@ -17,8 +17,9 @@ mod ring;
 
 pub const FILE_NAME: &str = "journal.redb";
 
-/// redb's file grows to about twice what lives in it.
-const FILE_BYTES_PER_STORED_BYTE: u64 = 2;
+/// Of the disk space allowed, how much the entries themselves may take, in percent: large values lie in pages of powers
+/// of two. The file is sparse and its apparent length doubles in one step, so only space on disk is a measure.
+const STORED_PERCENT: u64 = 40;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -29,18 +30,18 @@ pub enum JournalError {
 /// What the ring may hold. The newest entry stays whatever its size and age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Of the file, in bytes.
-    pub file_bytes: u64,
+    /// Space on disk that the file may take, in bytes.
+    pub disk_bytes: u64,
     pub age: Duration,
 }
 
 impl Limits {
     pub const fn new(mebibytes: u32, days: u32) -> Self {
-        Self { file_bytes: (mebibytes as u64) << 20, age: Duration::from_secs(days as u64 * 24 * 60 * 60) }
+        Self { disk_bytes: (mebibytes as u64) << 20, age: Duration::from_secs(days as u64 * 24 * 60 * 60) }
     }
 
     const fn stored_bytes(&self) -> u64 {
-        self.file_bytes / FILE_BYTES_PER_STORED_BYTE
+        self.disk_bytes / 100 * STORED_PERCENT
     }
 }
 

@@ -11,7 +11,7 @@ use std::fmt::Display;
 use caps::{CapSet, Capability};
 use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Gid, Pid, Uid, getppid, setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
@@ -74,8 +74,8 @@ pub(super) fn confine_compiler(seconds: u64, memory: u64) -> Result<(), SandboxE
     become_nobody(&HashSet::new())?;
     limit(Resource::RLIMIT_CPU, seconds)?;
     limit(Resource::RLIMIT_AS, memory)?;
-    limit(Resource::RLIMIT_NOFILE, 3)?;
     shut_files_and_network()?;
+    limit(Resource::RLIMIT_NOFILE, 3)?;
     seccompiler::apply_filter(&calls::compiler_filter()?).step("seccomp filter")
 }
 
@@ -124,8 +124,10 @@ fn die_with(parent: Pid) -> Result<(), SandboxError> {
     if getppid() == parent { Ok(()) } else { Err("it has gone already").step("find the parent") }
 }
 
+/// Lowers a limit; one that is lower already stays, since only root may raise it.
 fn limit(resource: Resource, most: u64) -> Result<(), SandboxError> {
-    setrlimit(resource, most, most).step("set a resource limit")
+    let (_, hard) = getrlimit(resource).step("read a resource limit")?;
+    setrlimit(resource, most.min(hard), most.min(hard)).step("set a resource limit")
 }
 
 /// A Landlock ruleset without a single rule. An older kernel enforces what it knows; seccomp does not rest on it.
