@@ -1,6 +1,6 @@
 // The page "Alerts": the list, each with its evidence.
 import { Latest, address, debounced } from "./api.js";
-import { alertItem } from "./alert_list.js";
+import { alertItem, joined } from "./alert_list.js";
 import { element, hook, setText } from "./dom.js";
 import { fullDate } from "./format.js";
 import { live } from "./live.js";
@@ -9,7 +9,7 @@ import { Range, parameter, setAddress } from "./range.js";
 const PAGE_ROWS = 50;
 const latest = new Latest();
 let cursor = null;
-let shown = 0;
+let events = []; // starts, updates and ends, newest first
 
 const question = (more = {}) => ({ ...range.span, interface: "", q: hook("search").value.trim(), limit: PAGE_ROWS, ...more });
 
@@ -18,15 +18,19 @@ async function load() {
     const answer = await latest.ask("alerts", question());
     if (answer === null) return;
     cursor = answer.next_cursor ?? null;
-    shown = answer.alerts.length;
-    if (shown === 0) await none();
-    else hook("alerts").replaceChildren(element("ul", { class: "alert-list" }, ...answer.alerts.map(withEvidence)));
-    lead(answer.alerts);
+    events = answer.alerts;
+    if (events.length === 0) await none();
+    else draw();
+    lead();
     foot();
   } catch (error) {
     hook("alerts").replaceChildren(element("p", { class: "failed" }, error.message));
     setText(hook("lead"), "The alerts could not be read.");
   }
+}
+
+function draw() {
+  hook("alerts").replaceChildren(element("ul", { class: "alert-list" }, ...joined(events).map(withEvidence)));
 }
 
 async function none() {
@@ -35,10 +39,10 @@ async function none() {
   hook("alerts").replaceChildren(element("p", { class: "empty" }, sentence));
 }
 
-function lead(alerts) {
+function lead() {
   const open = live.state?.open_alerts ?? 0;
   if (open > 0) return setText(hook("lead"), `${open} ${open === 1 ? "alert is" : "alerts are"} open now.`);
-  setText(hook("lead"), alerts.length === 0 ? "Nothing to report." : "No alert is open now; these have been in this range.");
+  setText(hook("lead"), events.length === 0 ? "Nothing to report." : "No alert is open now; these have been in this range.");
 }
 
 /** Figures behind an alert, beside their thresholds, as they came. */
@@ -56,9 +60,10 @@ function plain(value) {
 
 function foot() {
   hook("more").hidden = !cursor;
+  const shown = joined(events).length;
   setText(hook("shown"), shown > 0 ? `${shown} ${shown === 1 ? "alert" : "alerts"}${cursor ? " shown, there are more" : ""}` : "");
   for (const link of document.querySelectorAll("[data-export]")) {
-    link.href = address("alerts", question({ limit: Math.max(1, shown), format: link.dataset.export }));
+    link.href = address("alerts", question({ limit: Math.max(1, events.length), format: link.dataset.export }));
     link.download = `weir-alerts.${link.dataset.export}`;
   }
 }
@@ -67,8 +72,8 @@ async function more() {
   const answer = await latest.ask("alerts", question({ cursor }));
   if (answer === null) return;
   cursor = answer.next_cursor ?? null;
-  shown += answer.alerts.length;
-  hook("alerts").querySelector("ul").append(...answer.alerts.map(withEvidence));
+  events.push(...answer.alerts);
+  draw();
   foot();
 }
 
@@ -85,7 +90,7 @@ live.listen(({ state }) => {
   if (!state || state.open_alerts === open) return;
   const first = open === null;
   open = state.open_alerts;
-  if (first) lead(shown > 0 ? [null] : []);
+  if (first) lead();
   else load();
 });
 load();

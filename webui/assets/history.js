@@ -7,10 +7,10 @@ import { ListPage } from "./list_page.js";
 import { addressList, dayList, flowList, hostList, windowList } from "./lists.js";
 import { Range, parameter, setAddress } from "./range.js";
 import { showProtocols } from "./shares.js";
-import { sumCounts, summary, windowRow } from "./windows.js";
+import { sumCounts, summary, windowRows } from "./windows.js";
 
 const LISTS = {
-  windows: () => windowList(windowRow),
+  windows: () => windowList(windowRows, windowStep()),
   sources: () => addressList("source"),
   destinations: () => addressList("destination"),
   hosts: () => hostList(false),
@@ -42,9 +42,9 @@ async function loadPicture() {
   hook("zoom-out").hidden = range.name !== "custom";
   try {
     const asked = range.span;
-    const answer = await latest.ask("windows", { ...asked, q: page.search, step: "auto", limit: 2000 });
+    const answer = await latest.ask("windows", { ...asked, q: page.search, step: "auto" });
     if (answer === null) return;
-    const rows = answer.windows.map(windowRow).sort((a, b) => a.time - b.time);
+    const rows = windowRows(answer.windows).sort((a, b) => a.time - b.time);
     draw(rows, answer, asked);
   } catch (error) {
     traffic.say(error.message);
@@ -54,13 +54,12 @@ async function loadPicture() {
 
 function draw(rows, answer, asked) {
   const step = answer.step_seconds || rows[0]?.seconds || 10;
-  const ends = rows.length > 0 ? [rows[0].time, rows.at(-1).time + rows.at(-1).seconds] : [0, 0];
-  const from = Math.max(Date.parse(asked.from) / 1000, range.name === "all" ? ends[0] : 0);
+  const [from, to] = [range.name === "all" && rows.length > 0 ? rows[0].time : Date.parse(asked.from) / 1000, Date.parse(asked.to) / 1000];
   const [times, [received, sent, number]] = onGrid(rows, step, [
     (row) => (row.rx_bytes * 8) / row.seconds, (row) => (row.tx_bytes * 8) / row.seconds, (row) => (row.rx_packets + row.tx_packets) / row.seconds,
   ]);
-  traffic.set(times, [received, sent], [from, Date.parse(asked.to) / 1000]);
-  packets.set(times, [number], [from, Date.parse(asked.to) / 1000]);
+  traffic.set(times, [received, sent], [from, to]);
+  packets.set(times, [number], [from, to]);
   if (rows.length === 0) traffic.say(page.search ? "No window in this range has that in it." : "Nothing is stored for this range.");
   setText(hook("step"), rows.length > 0 ? `a point is ${span(step)}` : "");
   showSums(summary(rows), rows);
@@ -73,7 +72,7 @@ function showSums(sum, rows) {
   show(hook("total-in"), bytes(sum.rx_bytes));
   show(hook("total-out"), bytes(sum.tx_bytes));
   const figures = {
-    total: bytes(total), packets: count(sum.rx_packets + sum.tx_packets), peak: bitRate(sum.peak),
+    total: bytes(total), packets: count(sum.rx_packets + sum.tx_packets), peak: bits(sum.peak),
     mean: bitRate(sum.seconds > 0 ? total / sum.seconds : 0), syn: count(sum.syn),
   };
   for (const [name, figure] of Object.entries(figures)) show(hook(`summary="${name}"`), figure);
@@ -82,7 +81,7 @@ function showSums(sum, rows) {
 
 function leadSentence(sum, rows) {
   if (rows.length === 0) return page.search ? `Nothing in this range has “${page.search}” in it.` : "Nothing is stored for this range. History begins when the collector first ran.";
-  const when = sum.peakTime ? `; the busiest moment was ${moment(sum.peakTime * 1000)} at ${phrase(bitRate(sum.peak))}` : "";
+  const when = sum.peakTime ? `; the busiest moment was ${moment(sum.peakTime * 1000)} at ${phrase(bits(sum.peak))}` : "";
   const what = page.search ? `Windows with “${page.search}” in them moved` : "In this range";
   return page.search ? `${what} ${phrase(bytes(sum.rx_bytes + sum.tx_bytes))} in all${when}.` : `${what} ${phrase(bytes(sum.rx_bytes + sum.tx_bytes))} went over the wire${when}.`;
 }
@@ -98,6 +97,16 @@ function showGaps(gaps) {
 }
 
 // ── The list ──
+
+const DAY_MILLIS = 86_400_000;
+const KEPT_DAYS = 7;
+
+/** Windows as they closed while they are kept and few enough to read, else what they were rolled up to. */
+function windowStep() {
+  const { from, to } = range.span;
+  const recent = Date.now() - Date.parse(from) < KEPT_DAYS * DAY_MILLIS;
+  return recent && Date.parse(to) - Date.parse(from) <= DAY_MILLIS ? "window" : "auto";
+}
 
 function listName() {
   return parameter("list") in LISTS ? parameter("list") : "windows";

@@ -9,7 +9,7 @@ const PAGE_ROWS = 100;
 const POLL_MILLIS = 3000;
 
 /**
- * `list`: {path, field, columns, key, sort, caption, parameters, shape(row), none}; `range` gives the span. Rows of
+ * `list`: {path, field, columns, key, sort, caption, parameters, coarser, gather(items), shape(row), none}; `range` gives the span. Rows of
  * `now` come again every three seconds.
  */
 export class ListPage {
@@ -58,6 +58,11 @@ export class ListPage {
     try {
       const answer = await this.#latest.ask(list.path, { ...this.#parameters(), limit: PAGE_ROWS });
       if (answer === null || list !== this.#list) return;
+      // older than what is kept this finely, or nothing at all: once more, coarser
+      if (list.coarser && answer[list.field]?.length === 0) {
+        this.#list = { ...list, parameters: list.coarser, coarser: null };
+        return this.load();
+      }
       this.#take(answer, this.#range.name === "now");
     } catch (error) {
       this.#table.say(error.message, true);
@@ -77,13 +82,18 @@ export class ListPage {
   }
 
   #take(answer, again) {
-    this.#rows = (answer[this.#list.field] ?? []).map(this.#list.shape ?? ((row) => row));
-    this.#others = this.#list.rest && answer.others ? this.#list.rest(answer.others) : null;
+    this.#rows = this.#gathered(answer);
+    this.#others = this.#list.rest && answer.others && !this.search ? this.#list.rest(answer.others) : null;
     this.#cursor = answer.next_cursor ?? null;
     if (this.#rows.length === 0) this.#table.say(this.search ? `Nothing in this range has “${this.search}” in it.` : this.#list.none);
     else if (again) this.#table.update(this.#all());
     else this.#table.replace(this.#all());
     this.#count();
+  }
+
+  #gathered(answer) {
+    const { field, gather = (items) => items, shape = (row) => row } = this.#list;
+    return gather(answer[field] ?? []).map(shape);
   }
 
   #all() {
@@ -96,7 +106,7 @@ export class ListPage {
     try {
       const answer = await this.#latest.ask(this.#list.path, { ...this.#parameters(), limit: PAGE_ROWS, cursor: this.#cursor });
       if (answer === null) return;
-      const rows = (answer[this.#list.field] ?? []).map(this.#list.shape ?? ((row) => row));
+      const rows = this.#gathered(answer);
       this.#rows.push(...rows);
       this.#cursor = answer.next_cursor ?? null;
       if (this.#table.sort) this.#table.replace(this.#all());

@@ -22,6 +22,7 @@ export function hostList(now) {
     rest: (others) => othersRow(others, others),
     columns: [
       hostColumn(),
+      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 2 }),
       textColumn("protocols", "Protocols", (row) => (row.protocols ?? []).join(", "), { drop: 1 }),
       ...(now ? [bitsColumn("rate-in", "▼ now", (row) => row.rx_bits_per_second), bitsColumn("rate-out", "▲ now", (row) => row.tx_bits_per_second)] : []),
       bytesColumn("in", "▼ In", (row) => row.rx_bytes, { drop: now ? 2 : 1 }),
@@ -76,32 +77,34 @@ function roundTripColumn() {
   };
 }
 
-/** Sources or destinations, a row an address and window. */
+/** Sources or destinations, a row an address and interface. */
 export function addressList(role) {
   let most = 0;
   return {
     path: "hosts", name: `${role}s`, field: "hosts", parameters: { role }, caption: `${role}s with their times`,
-    shape: (row) => { most = Math.max(most, row.bytes ?? total(row)); return row; },
-    key: (row) => `${row.time ?? row.last_seen} ${row.interface ?? ""} ${row.address}`,
+    shape: (row) => { most = Math.max(most, row.bytes); return row; },
+    key: (row) => (row.rest ? "others" : `${row.interface} ${row.address}`),
+    sort: byTotal, rest: (others) => othersRow(others, others),
     none: `No ${role} was seen in this range.`,
     columns: [
       hostColumn(role === "source" ? "Source" : "Destination"),
-      seenColumn("time", "Time", (row) => row.time ?? row.last_seen),
-      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 1 }),
-      countColumn("packets", "Packets", (row) => row.packets ?? packets(row), { drop: 1 }),
-      barColumn("total", "Bytes", (row) => row.bytes ?? total(row), () => most),
+      seenColumn("first", "First seen", (row) => row.first_seen, { drop: 1 }),
+      seenColumn("last", "Last seen", (row) => row.last_seen),
+      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 2 }),
+      countColumn("packets", "Packets", (row) => row.packets, { drop: 1 }),
+      barColumn("total", "Bytes", (row) => row.bytes, () => most),
     ],
   };
 }
 
 const transport = (row, ...kinds) => kinds.reduce((sum, kind) => sum + (row.transport?.[kind]?.packets ?? 0), 0);
 
-/** A row a window; `row` is as `windowRow` made it. */
-export function windowList(shape) {
+/** A row a window; `gather` makes them of the items of several interfaces. */
+export function windowList(gather, step) {
   const largest = scale();
   return {
-    path: "windows", field: "windows", caption: "Windows, newest first",
-    shape: (row) => largest.shape(shape(row)),
+    path: "windows", field: "windows", parameters: { step }, coarser: step === "auto" ? null : { step: "auto" }, caption: "Windows, newest first",
+    gather, shape: largest.shape,
     key: (row) => row.start,
     none: "Nothing is stored for this range.",
     columns: [
@@ -110,7 +113,7 @@ export function windowList(shape) {
       countColumn("tcp", "TCP", (row) => transport(row, "tcp")),
       countColumn("udp", "UDP", (row) => transport(row, "udp")),
       countColumn("icmp", "ICMP", (row) => transport(row, "icmp", "icmpv6"), { drop: 1 }),
-      countColumn("syn", "SYN", (row) => row.tcp_flags?.syn),
+      countColumn("syn", "SYN", (row) => row.syn),
       countColumn("packets", "Packets", packets, { drop: 1 }),
       bytesColumn("in", "▼ In", (row) => row.rx_bytes, { drop: 2 }),
       bytesColumn("out", "▲ Out", (row) => row.tx_bytes, { drop: 2 }),

@@ -2,7 +2,7 @@
 // the focus is on it.
 import { element, hook, setText } from "./dom.js";
 import { bytes, count, exactTime, phrase } from "./format.js";
-import { chosenInterface } from "./live.js";
+import { chosenInterface, live } from "./live.js";
 import { parameter, setAddress } from "./range.js";
 
 const MOST_ROWS = 400;
@@ -11,7 +11,7 @@ const TONES = { tcp: "tone-1", udp: "tone-2", icmp: "tone-3", icmpv6: "tone-3", 
 const APPLICATION_TONES = { dns: "tone-3", ssh: "tone-4", http: "tone-5", arp: "tone-4" };
 const FLAGS = [[0x02, "SYN"], [0x10, "ACK"], [0x08, "PSH"], [0x01, "FIN"], [0x04, "RST"], [0x20, "URG"]];
 const DIRECTIONS = { ingress: "▼", egress: "▲", local: "↺", forwarded: "⇄" };
-const HEADS = [["Time"], ["Interface", "drop-2"], ["", "drop-1"], ["Source"], ["Destination"], ["Protocol"], ["Length", "num"], ["Detail", "drop-1"]];
+const HEADS = [["Time"], ["Interface", "drop-2"], ["", "drop-1"], ["Source"], ["Destination", "drop-1"], ["Protocol"], ["Length", "num"], ["Detail", "text drop-1"]];
 
 const table = hook("packets");
 const body = element("tbody");
@@ -40,20 +40,20 @@ function connect() {
   mine.addEventListener("message", (event) => {
     if (mine !== socket) return;
     const frame = JSON.parse(event.data);
-    if (frame.type === "error") refused = true;
+    refused = frame.type === "error" && live.link.state === "up";
     receive(frame);
   });
   mine.addEventListener("close", () => {
     if (mine !== socket || refused) return;
-    state("The packet list was closed; trying again.");
+    state(live.link.state === "up" ? "The packet list was closed; trying again." : "The collector is away; packets come when it is back.");
     retry = setTimeout(connect, RETRY_MILLIS);
   });
 }
 
 function receive(frame) {
-  if (frame.type === "error") {
+  if (frame.type === "error" && live.link.state === "up") {
     problem(frame.message);
-    return state("No packets: the filter was not taken.");
+    return state("No packets.");
   }
   if (frame.type !== "packets") return;
   problem("");
@@ -76,11 +76,12 @@ function row(packet) {
   const word = application || (packet.protocol === "no_flow" ? "other" : packet.protocol);
   const tone = APPLICATION_TONES[application] ?? TONES[packet.protocol] ?? "";
   const cells = [
-    packet.interface, DIRECTIONS[packet.direction] ?? "", end(packet.source, packet.source_mac), end(packet.destination, packet.destination_mac),
+    packet.interface, DIRECTIONS[packet.direction] ?? "", null, end(packet.destination, packet.destination_mac),
     element("span", { class: `badge ${tone}`, title: packet.protocol }, word), null, detail(packet),
   ];
-  const kinds = ["drop-2", "drop-1", "text", "text", null, "num", "text drop-1"];
+  const kinds = ["drop-2", "drop-1", "text", "text drop-1", null, "num", "text drop-1"];
   const node = element("tr", {}, element("th", { scope: "row" }, exactTime(packet.time)), ...cells.map((cell, at) => element("td", { class: kinds[at] }, cell ?? "")));
+  node.children[3].append(end(packet.source, packet.source_mac), element("small", { class: "phone-only" }, `→ ${end(packet.destination, packet.destination_mac)}`));
   node.children[6].append(element("span", { class: "n" }, String(packet.wire_bytes)), element("span", { class: "u" }, "B"));
   return node;
 }

@@ -1,19 +1,28 @@
 // Windows of the past: one row each, summed over the interfaces that the page speaks of.
 import { chosen, sumTraffic } from "./live.js";
 
-const HIGHEST = ["rx_bytes_per_second", "tx_bytes_per_second", "packets_per_second"];
+/** Items of the API (one an interface and window) as one row a window, in their order. */
+export function windowRows(items) {
+  const byStart = new Map();
+  for (const item of items) {
+    const parts = byStart.get(item.start);
+    if (parts) parts.push(item);
+    else byStart.set(item.start, [item]);
+  }
+  return [...byStart.values()].map((parts) => windowRow(chosen(parts))).filter(Boolean);
+}
 
-/** A window as the API gives it, whether its figures stand in it or interface by interface. */
-export function windowRow(row) {
-  const parts = row.interfaces ? chosen(row.interfaces) : [row];
-  if (parts.length === 1) return { ...row, ...parts[0], seconds: row.seconds, time: Math.round(Date.parse(row.start) / 1000) };
+function windowRow(parts) {
+  if (parts.length === 0) return null;
+  const [{ start, length_millis: millis }] = parts;
+  const sum = (pick) => parts.reduce((all, part) => all + (pick(part) ?? 0), 0);
   return {
-    start: row.start, seconds: row.seconds, time: Math.round(Date.parse(row.start) / 1000),
+    start, seconds: millis / 1000, time: Math.round(Date.parse(start) / 1000),
     ...sumTraffic(parts),
     transport: sumCounts(parts.map((part) => part.transport)),
     application: sumCounts(parts.map((part) => part.application)),
-    tcp_flags: { syn: parts.reduce((sum, part) => sum + (part.tcp_flags?.syn ?? 0), 0) },
-    highest: Object.fromEntries(HIGHEST.map((name) => [name, parts.reduce((sum, part) => sum + (part.highest?.[name] ?? 0), 0)])),
+    syn: sum((part) => part.tcp_flags?.syn),
+    highest_bits: sum((part) => part.highest_rx_bits_per_second) + sum((part) => part.highest_tx_bits_per_second),
   };
 }
 
@@ -30,13 +39,13 @@ export function sumCounts(mixes) {
   return sums;
 }
 
-/** Of rows in a range: totals, mean and highest rates. */
+/** Of rows in a range: totals, time watched, and the highest rate in bits per second. */
 export function summary(rows) {
   const sum = { ...sumTraffic(rows), syn: 0, seconds: 0, peak: 0, peakTime: null };
   for (const row of rows) {
-    sum.syn += row.tcp_flags?.syn ?? 0;
+    sum.syn += row.syn;
     sum.seconds += row.seconds;
-    const highest = Math.max((row.highest?.rx_bytes_per_second ?? 0) + (row.highest?.tx_bytes_per_second ?? 0), (row.rx_bytes + row.tx_bytes) / row.seconds);
+    const highest = Math.max(row.highest_bits, ((row.rx_bytes + row.tx_bytes) * 8) / row.seconds);
     if (highest > sum.peak) Object.assign(sum, { peak: highest, peakTime: row.time });
   }
   return sum;

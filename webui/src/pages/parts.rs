@@ -116,10 +116,10 @@ const RANGES: [(&str, &str); 6] =
 
 fn range_picker(now: bool) -> Markup {
     html! {
-        div.chips role="group" aria-label="Range" data-ranges {
+        div.chips.ranges role="group" aria-label="Range" data-ranges {
             @if now { button type="button" data-range="now" { "Now" } }
             @for (value, label) in RANGES { button type="button" data-range=(value) { (label) } }
-            button type="button" data-range="custom" { "From … to" }
+            button type="button" data-range="custom" { "Dates" }
         }
         form.range-form data-range-form hidden {
             input type="datetime-local" step="1" name="from" aria-label="From" required;
