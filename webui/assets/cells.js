@@ -14,7 +14,11 @@ export const hostColumn = (label = "Host") => ({
 });
 
 export function figureColumn(name, label, figure, value, more = {}) {
-  return { name, label, number: true, sort: value, draw: (cell, row) => show(cell, figure(value(row))), ...more };
+  return {
+    name, label, number: true, sort: (row) => value(row) ?? -1, ...more,
+    // what the others together do not have stays empty
+    draw: (cell, row) => (value(row) === undefined ? setText(cell, "") : show(cell, figure(value(row)))),
+  };
 }
 
 export const bitsColumn = (name, label, value, more) => figureColumn(name, label, bits, value, more);

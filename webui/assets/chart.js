@@ -78,13 +78,13 @@ export class TimeChart {
   #settings() {
     const { series, zoomed } = this.#options;
     return {
-      padding: [10, 8, 0, 0],
+      padding: [10, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, drag: { x: Boolean(zoomed), y: false, setScale: false } },
       tzDate: (seconds) => (timeZone ? uPlot.tzDate(new Date(seconds * 1000), timeZone) : new Date(seconds * 1000)),
       scales: { x: { range: (_, least, most) => this.#range ?? [least, most] }, y: { range: (_, least, most) => this.#extent(least, most) } },
       axes: [
-        { ...axisLook(), grid: { show: false }, ticks: { show: false }, size: 24, gap: 6, space: 76, values: (_, at, __, ___, step) => at.map((time) => timeLabel(time, step)) },
+        { ...axisLook(), grid: { show: false }, ticks: { show: false }, size: 24, gap: 6, space: (_, __, ___, ____, width) => (width < 400 ? 48 : 84), values: (_, at, __, ___, step) => at.map((time) => timeLabel(time, step)) },
         { ...axisLook(), grid: { stroke: () => color("edge"), width: 1 }, ticks: { show: false }, size: 72, gap: 8, space: 56, values: (_, at) => this.#labels(at) },
       ],
       series: [{}, ...series.map((one) => ({

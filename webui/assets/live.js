@@ -2,6 +2,8 @@
 // connects again by itself. One connection a page.
 
 const KEPT_SECONDS = 300;
+/** RFC 6455 section 7.4.1: how the server closes when the session has ended. */
+const POLICY_VIOLATION = 1008;
 const SILENCE_MILLIS = 15_000;
 const RETRY_MILLIS = [500, 1000, 2000, 5000, 10_000];
 
@@ -37,10 +39,10 @@ class LiveFeed {
 
   #receive(text) {
     this.#failures = 0;
-    this.#expectFrame();
     const frame = JSON.parse(text);
     if (frame.type === "link") this.#setLink(frame);
     else if (frame.type === "snapshot" || frame.type === "update") this.#take(frame);
+    this.#expectFrame();
   }
 
   #take(frame) {
@@ -76,19 +78,20 @@ class LiveFeed {
     this.#tell("link");
   }
 
-  /** A connection that says nothing for long is as good as closed. */
+  /** While the collector is there a connection that says nothing for long is as good as closed. */
   #expectFrame() {
     clearTimeout(this.#silence);
+    if (this.link.state === "down") return;
     this.#silence = setTimeout(() => this.#socket?.close(4000, "silent"), SILENCE_MILLIS);
   }
 
   #closed(event) {
     clearTimeout(this.#silence);
-    if (event.code === 4401 || event.code === 1008) return location.reload(); // logged out: the server leads to the log-in page
+    if (event.code === POLICY_VIOLATION) return location.reload(); // logged out: the server leads to the log-in page
     if (this.link.state !== "offline") this.#setLink({ state: "offline", reason: "no connection to Weir's web service" });
     const wait = RETRY_MILLIS[Math.min(this.#failures, RETRY_MILLIS.length - 1)];
     this.#failures += 1;
-    if (this.#failures % 4 === 0) checkSession();
+    if (this.#failures % 3 === 1) checkSession();
     setTimeout(() => this.#connect(), wait * (0.75 + Math.random() / 2));
   }
 

@@ -90,8 +90,8 @@ let openAlerts = null;
 async function recentAlerts() {
   const place = hook("recent-alerts");
   try {
-    const answer = await ask("alerts", { limit: 4, interface: "" });
-    showAlerts(place, answer.alerts, "No alerts. Weir says here when something is not as it should be.");
+    const answer = await ask("alerts", { limit: 30, interface: "" });
+    showAlerts(place, answer.alerts, 4, "No alerts. Weir says here when something is not as it should be.");
   } catch (error) {
     place.firstChild.textContent = error.message;
   }

@@ -17,13 +17,13 @@ function stacked(parts, whole, label) {
   return drawing("svg", { class: "mix", viewBox: "0 0 100 14", preserveAspectRatio: "none", role: "img", "aria-label": label }, ...rects);
 }
 
-export function showProtocols(place, parts) {
+export function showProtocols(place, parts, none = "No traffic in the last window.") {
   const sums = new Map();
   for (const part of parts) {
     for (const [name, { bytes: size }] of Object.entries(part.application ?? {})) sums.set(name, (sums.get(name) ?? 0) + size);
   }
   const whole = [...sums.values()].reduce((sum, size) => sum + size, 0);
-  if (whole === 0) return place.replaceChildren(element("p", { class: "empty" }, "No traffic in the last window."));
+  if (whole === 0) return place.replaceChildren(element("p", { class: "empty" }, none));
   const top = [...sums].filter(([name]) => name !== "other").sort((a, b) => b[1] - a[1]).slice(0, SLOTS);
   const rest = whole - top.reduce((sum, [, size]) => sum + size, 0);
   assignSlots(top.map(([name]) => name));

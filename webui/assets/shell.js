@@ -37,10 +37,12 @@ function showAlerts({ state }) {
 function showDegraded({ state }) {
   const place = hook("degraded");
   if (!state || !place) return;
+  // the trouble of the history is the page's own: frames come from the collector
+  const own = [...place.querySelectorAll("[data-part=history]")];
   const wanted = (state.degraded ?? []).map(({ part, reason }) => `${part}\n${reason}`).join("\n\n");
-  if (place.dataset.shown === wanted) return;
-  place.dataset.shown = wanted;
-  place.replaceChildren(...(state.degraded ?? []).map(({ part, reason }) =>
+  if (place.dataset.parts === wanted) return;
+  place.dataset.parts = wanted;
+  place.replaceChildren(...own, ...(state.degraded ?? []).map(({ part, reason }) =>
     element("p", { class: "banner warn" }, element("b", {}, part), ` ${reason}`)));
 }
 

@@ -39,7 +39,8 @@ impl CaptureLost {
         if worker.deaths == 0 && worker.running {
             return;
         }
-        let evidence = [("deaths".to_owned(), json!(self.deaths)), ("last".to_owned(), json!(worker.last_death))];
+        let evidence =
+            [("deaths".to_owned(), json!(self.deaths)), ("last".to_owned(), json!(worker.last_death))];
         findings.push(Finding {
             kind: KIND,
             subject: WORKER.to_owned(),
@@ -84,7 +85,10 @@ fn gone(capture: &CaptureFacts) -> Finding {
         kind: KIND,
         subject: capture.interface.clone(),
         severity: Severity::Warning,
-        message: format!("Interface {} is gone; its capture resumes by itself when it comes back.", capture.interface),
+        message: format!(
+            "Interface {} is gone; its capture resumes by itself when it comes back.",
+            capture.interface
+        ),
         evidence: [("state".to_owned(), json!("gone"))].into_iter().collect(),
     }
 }
@@ -108,14 +112,16 @@ mod tests {
 
     #[test]
     fn a_quiet_tick_finds_nothing() {
-        let captures = [CaptureFacts { interface: "eth0".into(), seen_packets: 9, ..CaptureFacts::default() }];
+        let captures =
+            [CaptureFacts { interface: "eth0".into(), seen_packets: 9, ..CaptureFacts::default() }];
         assert_eq!(look(&mut CaptureLost::default(), &captures, &running()), []);
     }
 
     #[test]
     fn drops_add_up_while_they_last() {
         let mut detector = CaptureLost::default();
-        let captures = [CaptureFacts { interface: "eth0".into(), dropped_packets: 5, ..CaptureFacts::default() }];
+        let captures =
+            [CaptureFacts { interface: "eth0".into(), dropped_packets: 5, ..CaptureFacts::default() }];
         look(&mut detector, &captures, &running());
         let findings = look(&mut detector, &captures, &running());
         assert_eq!(findings[0].evidence["dropped_packets"], json!(10));

@@ -140,12 +140,15 @@ mod tests {
             let told = alerts.tick(at(second), vec![]);
             states.extend(told.into_iter().map(|alert| (second, alert.id, alert.state)));
         }
-        assert_eq!(states, [
-            (0, 7, AlertState::Start),
-            (60, 7, AlertState::Update),
-            (120, 7, AlertState::Update),
-            (219, 7, AlertState::End)
-        ]);
+        assert_eq!(
+            states,
+            [
+                (0, 7, AlertState::Start),
+                (60, 7, AlertState::Update),
+                (120, 7, AlertState::Update),
+                (219, 7, AlertState::End)
+            ]
+        );
         assert_eq!(alerts.open(), 0);
     }
 

@@ -93,9 +93,12 @@ fn a_list_of_one_number_is_still_a_list() {
     assert_eq!(loaded.values.capture.interfaces, ["1"]);
 }
 
+/// File, variables, beginning of the error.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 #[test]
 fn every_error_names_where_which_key_which_value_and_what_is_allowed() {
-    let table: &[(&str, &[(&str, &str)], &str)] = &[
+    let table: &[Case] = &[
         (
             "[capture]\nsnap_lenght = 4\n",
             &[],

@@ -49,7 +49,10 @@ impl Passwords {
     /// # Errors
     /// No random bytes, or no memory for one hash.
     pub fn new() -> Result<Self, HashError> {
-        Ok(Self { permits: Arc::new(Semaphore::new(AT_ONCE)), decoy: hash_now("no account has this password")?.into() })
+        Ok(Self {
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
+            decoy: hash_now("no account has this password")?.into(),
+        })
     }
 
     /// The PHC string of a password.
@@ -73,15 +76,15 @@ impl Passwords {
 }
 
 fn argon2() -> Result<Argon2<'static>, HashError> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|error| HashError::Hash(error.to_string()))?;
+    let params =
+        Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|error| HashError::Hash(error.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 /// Hashes on this thread, for commands.
 pub fn hash_now(password: &str) -> Result<String, HashError> {
-    let hash = argon2()?
-        .hash_password(password.as_bytes())
-        .map_err(|error| HashError::Hash(error.to_string()))?;
+    let hash =
+        argon2()?.hash_password(password.as_bytes()).map_err(|error| HashError::Hash(error.to_string()))?;
     Ok(hash.to_string())
 }
 

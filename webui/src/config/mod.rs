@@ -47,8 +47,13 @@ impl Config {
     /// # Errors
     /// The first problem, with its file or variable, key, value and what is allowed.
     pub fn read(path: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
-        let sources =
-            Sources { defaults: DEFAULTS, file: path, prefix: PREFIX, lists: LISTS, environment: environment() };
+        let sources = Sources {
+            defaults: DEFAULTS,
+            file: path,
+            prefix: PREFIX,
+            lists: LISTS,
+            environment: environment(),
+        };
         let Loaded { values, origins } = load::<File>(&sources)?;
         let mut config = Self::check(&values, &origins)?;
         if let Some(listen) = overrides.listen {
@@ -65,7 +70,11 @@ impl Config {
 
     fn check(file: &File, origins: &Origins) -> Result<Self, ConfigError> {
         let listen = file.http.listen.parse().map_err(|_| {
-            origins.refuse("http.listen", &file.http.listen, "an address with a port, such as 127.0.0.1:8080 or [::1]:8080")
+            origins.refuse(
+                "http.listen",
+                &file.http.listen,
+                "an address with a port, such as 127.0.0.1:8080 or [::1]:8080",
+            )
         })?;
         Ok(Self {
             listen,
@@ -89,7 +98,9 @@ fn hosts(file: &File, origins: &Origins) -> Result<Vec<String>, ConfigError> {
         .iter()
         .map(|host| {
             let plain = !host.is_empty()
-                && host.chars().all(|character| character.is_ascii_alphanumeric() || "-._".contains(character));
+                && host
+                    .chars()
+                    .all(|character| character.is_ascii_alphanumeric() || "-._".contains(character));
             if plain || host.parse::<std::net::IpAddr>().is_ok() {
                 Ok(host.to_ascii_lowercase())
             } else {
@@ -117,7 +128,11 @@ fn database(file: &File, origins: &Origins) -> Result<PathBuf, ConfigError> {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
     match path.filter(|path| !path.is_empty() && !path.starts_with(":memory:")) {
         Some(path) => Ok(PathBuf::from(path)),
-        None => Err(origins.refuse("store.url", url, "sqlite:// and the path of a file, such as sqlite:///var/lib/weir/webui/weir.db")),
+        None => Err(origins.refuse(
+            "store.url",
+            url,
+            "sqlite:// and the path of a file, such as sqlite:///var/lib/weir/webui/weir.db",
+        )),
     }
 }
 
@@ -126,16 +141,22 @@ fn retention(file: &File, origins: &Origins) -> Result<Limits, ConfigError> {
     let days = |key: &str, days: &Days| match days {
         Days::Word(word) if word == "forever" => Ok(None),
         Days::Number(number @ 1..=36_500) => Ok(u32::try_from(*number).ok()),
-        Days::Number(number) => Err(origins.refuse(key, number, "a number of days from 1 to 36500, or \"forever\"")),
+        Days::Number(number) => {
+            Err(origins.refuse(key, number, "a number of days from 1 to 36500, or \"forever\""))
+        }
         Days::Word(word) => match word.parse::<u32>() {
             Ok(number @ 1..=36_500) => Ok(Some(number)),
-            _ => Err(origins.refuse(key, format!("{word:?}"), "a number of days from 1 to 36500, or \"forever\"")),
+            _ => Err(origins.refuse(
+                key,
+                format!("{word:?}"),
+                "a number of days from 1 to 36500, or \"forever\"",
+            )),
         },
     };
-    let max_mib = u64::try_from(retention.max_mib)
-        .ok()
-        .filter(|mib| (16..=1_048_576).contains(mib))
-        .ok_or_else(|| origins.refuse("retention.max_mib", retention.max_mib, "mebibytes from 16 to 1048576"))?;
+    let max_mib =
+        u64::try_from(retention.max_mib).ok().filter(|mib| (16..=1_048_576).contains(mib)).ok_or_else(
+            || origins.refuse("retention.max_mib", retention.max_mib, "mebibytes from 16 to 1048576"),
+        )?;
     Ok(Limits {
         days: [
             days("retention.windows_days", &retention.windows_days)?,

@@ -232,7 +232,7 @@ fn banners(shell: &Shell) -> Markup {
         }
         div data-degraded {
             @for degraded in &shell.degraded {
-                p.banner.warn { b { (degraded.part) } " " (degraded.reason) }
+                p.banner.warn data-part=(degraded.part) { b { (degraded.part) } " " (degraded.reason) }
             }
         }
         noscript { p.banner.bad { "The figures on this page come by script, and scripts are off in this browser." } }

@@ -13,5 +13,7 @@ pub mod overview;
 pub mod packets;
 mod parts;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod view;
 pub mod welcome;

@@ -82,3 +82,59 @@ pub(super) fn in_mark() -> Markup {
 pub(super) fn out_mark() -> Markup {
     html! { i.out-mark aria-label="out" { "▲" } }
 }
+
+/// Search, range and export links over a list; a script fills and follows them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Toolbar<'a> {
+    /// What can be typed into the search box; empty for none.
+    pub search: &'a str,
+    /// The list can show what counts now, beside spans of the past.
+    pub now: bool,
+    pub exports: bool,
+}
+
+pub(super) fn toolbar(toolbar: &Toolbar<'_>) -> Markup {
+    html! {
+        div.toolbar role="search" {
+            (range_picker(toolbar.now))
+            @if !toolbar.search.is_empty() {
+                input.search type="search" data-search placeholder=(toolbar.search) aria-label=(toolbar.search)
+                    autocomplete="off" spellcheck="false" maxlength="200";
+            }
+            @if toolbar.exports {
+                span.exports {
+                    a data-export="csv" href="#" download { "CSV" }
+                    a data-export="json" href="#" download { "JSON" }
+                }
+            }
+        }
+    }
+}
+
+const RANGES: [(&str, &str); 6] =
+    [("1h", "Hour"), ("24h", "Day"), ("7d", "Week"), ("30d", "Month"), ("365d", "Year"), ("all", "All")];
+
+fn range_picker(now: bool) -> Markup {
+    html! {
+        div.chips.ranges role="group" aria-label="Range" data-ranges {
+            @if now { button type="button" data-range="now" { "Now" } }
+            @for (value, label) in RANGES { button type="button" data-range=(value) { (label) } }
+            button type="button" data-range="custom" { "Dates" }
+        }
+        form.range-form data-range-form hidden {
+            input type="datetime-local" step="1" name="from" aria-label="From" required;
+            input type="datetime-local" step="1" name="to" aria-label="To" required;
+            button type="submit" { "Show" }
+        }
+    }
+}
+
+/// The line under a list: how much of it is shown, and the next page.
+pub(super) fn more() -> Markup {
+    html! {
+        div.more {
+            span data-shown role="status" {}
+            button type="button" data-more hidden { "Show more" }
+        }
+    }
+}

@@ -54,7 +54,8 @@ pub(super) fn password_form(shell: &Shell, action: &str, outcome: Option<Passwor
         }
         form method="post" action=(action) {
             input type="hidden" name="csrf" value=(shell.csrf);
-            input type="hidden" name="username" value=(shell.user) autocomplete="username";
+            // for password keepers, which look for the name beside the password
+            input.visually-hidden type="text" name="username" value=(shell.user) autocomplete="username" readonly tabindex="-1" aria-hidden="true";
             (field(&CURRENT, ""))
             (field(&NEW, ""))
             (field(&REPEAT, ""))

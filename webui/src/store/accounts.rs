@@ -223,3 +223,30 @@ impl Store {
             .await?)
     }
 }
+
+impl Store {
+    pub async fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT value FROM setting WHERE key = ?1")
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?)
+    }
+
+    pub async fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("INSERT INTO setting VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")
+            .bind(key)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    pub async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM setting WHERE key = ?1").bind(key).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}

@@ -28,6 +28,7 @@ pub struct SeriesQuery {
 /// Spans, newest first. `length_millis` of a span is the time that was watched in it.
 #[derive(Clone, Debug)]
 pub struct Series {
+    pub range: Range,
     pub plan: Plan,
     pub windows: Vec<Window>,
     /// Give this as `before` for the next page.
@@ -62,7 +63,36 @@ impl Store {
         };
         let windows = self.windows_at(&spans, &starts).await?;
         let next = more.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        Ok(Series { plan, windows, next })
+        Ok(Series { range, plan, windows, next })
+    }
+
+    /// Sums over a range, with the applications; of all interfaces those that count in totals.
+    pub async fn totals(
+        &self,
+        range: Range,
+        interface: Option<&str>,
+    ) -> Result<(Range, InterfaceWindow), StoreError> {
+        let held = self.held().await?;
+        let range = held.clamp(range);
+        let (from, to) = range.millis();
+        let sql = format!(
+            "SELECT count(*) AS spans, {} FROM span s CROSS JOIN interface i ON i.id = s.interface_id WHERE s.level = ?1 \
+             AND s.start >= ?2 AND s.start < ?3 AND CASE WHEN ?4 IS NULL THEN i.in_totals ELSE i.name = ?4 END",
+            PIECES.aggregates
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(held.plan_series(range, None).level.number())
+            .bind(from)
+            .bind(to)
+            .bind(interface)
+            .fetch_one(&self.readers)
+            .await?;
+        if row.try_get::<i64, _>("spans")? == 0 {
+            return Ok((range, InterfaceWindow::default()));
+        }
+        let mut totals = columns::from_row(&row)?;
+        totals.application = self.applications(range, interface).await?;
+        Ok((range, totals))
     }
 
     /// Starts of spans, newest first, and where the next page begins.

@@ -39,6 +39,15 @@ impl Store {
         .transpose()
     }
 
+    /// When the newest window ended; None in a new history.
+    pub async fn newest_end(&self) -> Result<Option<Timestamp>, StoreError> {
+        let end: Option<i64> =
+            sqlx::query_scalar("SELECT start + length_millis FROM traffic_window ORDER BY id DESC LIMIT 1")
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(end.and_then(|millis| Timestamp::from_millisecond(millis).ok()))
+    }
+
     /// Stores entries in order, all or none of them.
     pub async fn store_entries(
         &self,
