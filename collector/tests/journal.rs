@@ -1,4 +1,6 @@
 //! The journal under what happens to files: kill -9 while writing, a full disk, corruption, a second collector.
+#![cfg(test)]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -110,7 +112,8 @@ fn corrupt_files(folder: &Path) -> usize {
 
 #[test]
 fn a_corrupt_file_is_kept_aside_and_a_new_journal_begins() {
-    let garbage: [(&str, fn(&Path)); 4] = [
+    type Spoil = fn(&Path);
+    let garbage: [(&str, Spoil); 4] = [
         ("another format", |file| fs::write(file, "this is no journal".repeat(1000)).unwrap()),
         ("cut in half", |file| {
             let length = fs::metadata(file).unwrap().len();

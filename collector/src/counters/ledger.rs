@@ -86,8 +86,11 @@ mod tests {
 
     use super::*;
 
+    /// Growth of the kernel's bytes and of the captured ones, and whether drops grew.
+    type Brought = (u64, u64, bool);
+
     /// Lost and outside after these readings and two idle ones.
-    fn outcome(readings: &[(u64, u64, bool)]) -> (u64, i64) {
+    fn outcome(readings: &[Brought]) -> (u64, i64) {
         let mut ledger = Ledger::default();
         for (kernel, captured, drops) in readings.iter().chain(&[(0, 0, false); 2]) {
             ledger.observe(*kernel, *captured, *drops);
@@ -97,7 +100,7 @@ mod tests {
 
     #[test]
     fn each_difference_is_named_for_what_it_is() {
-        let cases: [(&str, &[(u64, u64, bool)], (u64, i64)); 9] = [
+        let cases: [(&str, &[Brought], (u64, i64)); 9] = [
             ("all captured", &[(100, 100, false)], (0, 0)),
             ("filtered out", &[(100, 60, false)], (0, 40)),
             ("dropped", &[(100, 60, true)], (40, 0)),
