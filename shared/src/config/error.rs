@@ -6,8 +6,13 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Default,
-    File { path: PathBuf, line: Option<usize> },
+    File {
+        path: PathBuf,
+        line: Option<usize>,
+    },
     Variable(String),
+    /// A flag of the command line, such as `--interface`.
+    Flag(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -17,6 +22,7 @@ impl fmt::Display for Origin {
             Self::File { path, line: Some(line) } => write!(f, "{}, line {line}", path.display()),
             Self::File { path, line: None } => path.display().fmt(f),
             Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Flag(name) => write!(f, "flag {name}"),
         }
     }
 }
