@@ -5,6 +5,9 @@
 //! open ID INTERFACE [auto|LENGTH] [promiscuous] [filter EXPRESSION…]
 //! close ID      watch NUMBER MOST_PER_SECOND [EXPRESSION…]      stop_watch NUMBER      finish
 //! ```
+//!
+//! `worker_lab compile EXPRESSION…` compiles one filter, `worker_lab send ADDRESS:PORT COUNT PER_MILLISECOND` sends so many
+//! datagrams of 18 bytes (60 on the wire), at most so many a millisecond.
 #![expect(clippy::print_stdout, reason = "standard output is what this program is for")]
 use std::io::BufRead;
 use std::process::ExitCode;
@@ -26,8 +29,10 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(("compile", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        return compile(&rest.join(" "));
+    match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some(("compile", rest)) => return compile(&rest.join(" ")),
+        Some(("send", [to, count, pace])) => return send(to, count, pace),
+        _ => {}
     }
     let (supervisor, handle) = match Supervisor::start() {
         Ok(started) => started,
@@ -63,6 +68,22 @@ fn compile(expression: &str) -> ExitCode {
         )
     );
     if compiled.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn send(to: &str, count: &str, pace: &str) -> ExitCode {
+    let (Ok(count), Ok(pace), Ok(socket)) =
+        (count.parse::<u64>(), pace.parse::<u64>(), std::net::UdpSocket::bind("0.0.0.0:0"))
+    else {
+        return ExitCode::FAILURE;
+    };
+    let begun = std::time::Instant::now();
+    for sent in 0..count {
+        let due = std::time::Duration::from_millis(sent / pace.max(1));
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        // a refusal by the other end's ICMP is told by the next send, which then has not sent
+        while socket.send_to(&[0; 18], to).is_err() {}
+    }
+    ExitCode::SUCCESS
 }
 
 fn read_commands(handle: &WorkerHandle) {

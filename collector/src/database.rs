@@ -32,18 +32,31 @@ pub enum DatabaseError {
     Aside { path: PathBuf, source: std::io::Error },
 }
 
-/// Creates what a new file needs, and reads what an old one must have.
-type Prepare = fn(&WriteTransaction) -> Result<(), redb::Error>;
+/// What a file must hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schema {
+    /// Reads what a usable file has. A file that is not corrupt but lacks a table is a new one.
+    pub(crate) check: fn(&ReadTransaction) -> Result<(), redb::Error>,
+    /// Creates that in a new file.
+    pub(crate) create: fn(&WriteTransaction) -> Result<(), redb::Error>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Store {
     /// How status names it.
     part: &'static str,
     path: PathBuf,
-    prepare: Prepare,
-    /// None after a failure, until the next use.
-    open: RwLock<Option<Database>>,
+    schema: Schema,
+    open: RwLock<Open>,
     trouble: Mutex<Trouble>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    /// None after a failure, until the next use.
+    database: Option<Database>,
+    /// Grows with each closing: of two that saw the same failure only the first closes.
+    generation: u64,
 }
 
 /// What status says as long as it holds.
@@ -57,7 +70,7 @@ struct Trouble {
 
 impl Store {
     /// Opens or creates the file, and its folder (0700) where that is missing.
-    pub(crate) fn open(part: &'static str, path: PathBuf, prepare: Prepare) -> Result<Self, DatabaseError> {
+    pub(crate) fn open(part: &'static str, path: PathBuf, schema: Schema) -> Result<Self, DatabaseError> {
         if let Some(folder) = path.parent() {
             fs::DirBuilder::new()
                 .recursive(true)
@@ -65,7 +78,7 @@ impl Store {
                 .create(folder)
                 .map_err(|source| DatabaseError::Create { path: folder.to_owned(), source })?;
         }
-        let store = Self { part, path, prepare, open: RwLock::new(None), trouble: Mutex::default() };
+        let store = Self { part, path, schema, open: RwLock::default(), trouble: Mutex::default() };
         store.reopen()?;
         Ok(store)
     }
@@ -77,7 +90,7 @@ impl Store {
     ) -> Result<T, DatabaseError> {
         let result = self.with(|database| write(database, change));
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.failing = result.as_ref().err().map(shared_chain);
+        trouble.failing = result.as_ref().err().map(chain);
         result
     }
 
@@ -96,21 +109,23 @@ impl Store {
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, DatabaseError> {
         let open = self.opened()?;
-        let result = match open.as_ref() {
+        let generation = open.generation;
+        let result = match &open.database {
             Some(database) => guarded(&self.path, || work(database)),
             None => Err(failed(&self.path, redb::Error::DatabaseClosed)),
         };
         drop(open);
-        if result.is_err() {
-            // what it holds in memory may differ from the file
-            *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
+        match &result {
+            Ok(_) => {}
+            Err(DatabaseError::Corrupt { reason, .. }) => self.close(generation, Some(reason))?,
+            Err(_) => self.close(generation, None)?,
         }
         result
     }
 
-    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, DatabaseError> {
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Open>, DatabaseError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        if open.is_some() {
+        if open.database.is_some() {
             return Ok(open);
         }
         drop(open);
@@ -118,12 +133,27 @@ impl Store {
         Ok(self.open.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn reopen(&self) -> Result<(), DatabaseError> {
+    /// What the database holds in memory may differ from the file now; a corrupt file goes aside.
+    fn close(&self, generation: u64, corrupt: Option<&str>) -> Result<(), DatabaseError> {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if open.is_some() {
+        if open.generation != generation {
             return Ok(());
         }
-        *open = Some(match self.create() {
+        let database = open.database.take();
+        // closing writes as well, from what may be contradictory pages; nothing that was committed depends on it
+        if catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
+            tracing::debug!(part = self.part, "the file could not be closed in order");
+        }
+        open.generation += 1;
+        corrupt.map_or(Ok(()), |reason| self.move_aside(reason))
+    }
+
+    fn reopen(&self) -> Result<(), DatabaseError> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.database.is_some() {
+            return Ok(());
+        }
+        open.database = Some(match self.create() {
             Err(DatabaseError::Corrupt { reason, .. }) => {
                 self.move_aside(&reason)?;
                 self.create()?
@@ -140,7 +170,12 @@ impl Store {
         let file = options.open(&self.path).map_err(created)?;
         guarded(&self.path, || {
             let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
-            write(&database, self.prepare)?;
+            // an old file is not written to: it is to be read on a full disk too
+            match database.begin_read().map_err(redb::Error::from).and_then(|read| (self.schema.check)(&read))
+            {
+                Err(redb::Error::TableDoesNotExist(_)) => write(&database, self.schema.create)?,
+                checked => checked?,
+            }
             Ok(database)
         })
     }
@@ -249,7 +284,7 @@ fn holder(path: &Path) -> String {
     }
 }
 
-fn shared_chain(error: &DatabaseError) -> String {
+fn chain(error: &DatabaseError) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

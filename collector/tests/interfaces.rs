@@ -1,5 +1,7 @@
 //! Detection, selection and the watcher against a real kernel: each test runs again inside a network namespace of its
 //! own (unshare(1)), which ends with it.
+#![cfg(test)]
+
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};

@@ -95,6 +95,13 @@ impl Browser {
         button.click().await.expect("a click");
     }
 
+    /// Logs in on the page where it lands.
+    pub async fn log_in(&self, base: &str, user: &str, password: &str) {
+        self.open(&format!("{base}/login")).await;
+        self.submit(&[("user", user), ("password", password)]).await;
+        self.until("logged in", "return location.pathname !== '/login'").await;
+    }
+
     /// What the console holds since the last call: errors, warnings and refused content.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.take_log("browser").await;

@@ -9,10 +9,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::history::History;
 use crate::network::Network;
 use crate::process::Running;
 use crate::program::{Said, program, run};
-use crate::wait::until;
+use crate::wait::{until, until_async};
 
 /// How long a service may take to be ready, a slow machine and a debug build included.
 const READY: Duration = Duration::from_secs(20);
@@ -50,6 +51,13 @@ impl Lab {
     pub fn started() -> Self {
         let mut lab = Self::new();
         lab.start_collector();
+        lab.start_webui();
+        lab
+    }
+
+    /// The dashboard without a collector.
+    pub fn with_webui_alone() -> Self {
+        let mut lab = Self::new();
         lab.start_webui();
         lab
     }
@@ -167,6 +175,21 @@ impl Lab {
             let capture = self.capture();
             (capture["bytes"].as_u64()? >= bytes).then_some(capture)
         })
+    }
+
+    /// What webui has stored, once it is `enough`.
+    pub async fn until_stored(&self, what: &str, enough: impl Fn(&History) -> bool) -> History {
+        until_async(what, Duration::from_secs(30), async || {
+            let history = History::read(&self.database(), &self.network.interface).await?;
+            enough(&history).then_some(history)
+        })
+        .await
+    }
+
+    /// What webui has stored, once it has everything that the collector has journalled.
+    pub async fn until_caught_up(&self) -> History {
+        let last = self.status()["last_sequence"].as_i64().expect("the last sequence");
+        self.until_stored("webui has the whole journal", |history| history.position >= last).await
     }
 
     pub fn folder(&self) -> &Path {

@@ -57,10 +57,16 @@ impl Network {
         must(&format!("ip netns add {}", network.sender));
         must(&format!("ip netns add {}", network.monitored));
         network.quiet();
-        let (sender, monitored) = (&network.sender, &network.monitored);
+        network.add_link();
+        network
+    }
+
+    /// Joins the two machines; the monitored one's default route leads to the sender.
+    pub fn add_link(&self) {
+        let (sender, monitored) = (&self.sender, &self.monitored);
         must(&format!("ip link add source0 netns {sender} type veth peer name watched0 netns {monitored}"));
-        network.address(sender, "source0", SENDER_MAC, SENDER);
-        network.address(monitored, "watched0", MONITORED_MAC, MONITORED);
+        self.address(sender, "source0", SENDER_MAC, SENDER);
+        self.address(monitored, "watched0", MONITORED_MAC, MONITORED);
         must(&format!(
             "ip -n {sender} neigh replace {MONITORED} lladdr {MONITORED_MAC} dev source0 nud permanent"
         ));
@@ -68,7 +74,10 @@ impl Network {
             "ip -n {monitored} neigh replace {SENDER} lladdr {SENDER_MAC} dev watched0 nud permanent"
         ));
         must(&format!("ip -n {monitored} route add default via {SENDER}"));
-        network
+    }
+
+    pub fn remove_link(&self) {
+        must(&format!("ip -n {} link del {}", self.monitored, self.interface));
     }
 
     fn quiet(&self) {

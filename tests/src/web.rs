@@ -71,6 +71,13 @@ impl Client {
         self.post(path, &form).await
     }
 
+    /// Logs in, and checks that it worked.
+    pub async fn log_in(&mut self, user: &str, password: &str) {
+        let page =
+            self.submit("/login", "csrf", &[("user", user), ("password", password), ("next", "/")]).await;
+        assert!(page.status.is_redirection(), "log-in: {} {}", page.status, page.body);
+    }
+
     pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
         let body = form
             .iter()

@@ -1,12 +1,23 @@
 // Columns that several tables have.
 import { bar, element, setBar, setText } from "./dom.js";
 import { bits, bytes, count, exactTime, moment, show } from "./format.js";
+import { chosenInterface } from "./live.js";
 
-/** Name above, address below; the address alone where no name was seen. */
-export function hostCell(cell, { name, address, note }) {
-  if (!cell.firstChild) cell.append(element("span"), element("small"));
+/** Name above, address below; the address alone where no name was seen. It leads to what history has of the address. */
+export function hostCell(cell, { name, address, note, rest, plain }) {
+  if (!cell.firstChild) cell.append(element(rest || plain ? "span" : "a"), element("small"));
   setText(cell.firstChild, name || address);
+  if (cell.firstChild.localName === "a" && cell.title !== address) {
+    cell.title = address;
+    cell.firstChild.href = pastOf(address);
+  }
   setText(cell.lastChild, name ? address : note ?? "");
+}
+
+function pastOf(address) {
+  const query = new URLSearchParams({ q: address, list: "flows" });
+  if (chosenInterface) query.set("interface", chosenInterface);
+  return `/history?${query}`;
 }
 
 export const hostColumn = (label = "Host") => ({

@@ -2,11 +2,18 @@
 import { Latest, address, debounced } from "./api.js";
 import { hook, setText } from "./dom.js";
 import { moment } from "./format.js";
+import { live } from "./live.js";
 import { parameter, setAddress } from "./range.js";
 import { Table } from "./tables.js";
 
 const PAGE_ROWS = 100;
 const POLL_MILLIS = 3000;
+
+/** As the live feed knows; before its first word, as the page was served. */
+function collectorAway() {
+  const { state } = live.link;
+  return state === "connecting" ? document.body.dataset.collector === "down" : state === "down";
+}
 
 /**
  * `list`: {path, field, columns, key, sort, caption, parameters, coarser, gather(items), shape(row), none}; `range` gives the span. Rows of
@@ -55,6 +62,11 @@ export class ListPage {
   async load() {
     clearTimeout(this.#timer);
     const list = this.#list;
+    if (this.#range.name === "now" && collectorAway()) {
+      this.#table.say("The collector is away. What it counts now comes when it is back; the past is under Hour, Day and so on.");
+      this.#timer = setTimeout(() => this.load(), POLL_MILLIS);
+      return;
+    }
     try {
       const answer = await this.#latest.ask(list.path, { ...this.#parameters(), limit: PAGE_ROWS });
       if (answer === null || list !== this.#list) return;

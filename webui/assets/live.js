@@ -12,6 +12,7 @@ class LiveFeed {
   #socket = null;
   #failures = 0;
   #silence = 0;
+  #phase = null;
 
   /** The last snapshot or update, with the last window that any frame carried; null before the first. */
   state = null;
@@ -48,22 +49,38 @@ class LiveFeed {
   #take(frame) {
     const lastWindow = frame.last_window ?? this.state?.last_window ?? null;
     this.state = { ...frame, last_window: lastWindow };
-    if (frame.type === "snapshot") this.#startSeconds(frame.seconds ?? []);
+    const whole = frame.type === "snapshot";
+    if (whole) this.#startSeconds(frame.seconds ?? []);
     if (frame.link) this.link = { reason: "", ...frame.link };
     else if (this.link.state !== "up") this.link = { state: "up", since: frame.time, reason: "" };
-    if (this.link.state === "up") this.#appendSecond(frame);
+    if (this.link.state === "up" && !whole) this.#appendSecond(frame);
     this.#tell(frame.type);
   }
 
   #startSeconds(series) {
+    this.#phase = null;
     this.seconds = new Map(series.map(({ interface: name, start, seconds }) => {
       const first = Math.round(Date.parse(start) / 1000);
       return [name, seconds.map((second, index) => secondOf(first + index, second))];
     }));
   }
 
+  /**
+   * Which second an update tells of. Its time is set against the series at the first update after a snapshot, so that
+   * neither its phase nor a late delivery makes a hole; a real hole is more than half a second.
+   */
+  #secondOf(frame) {
+    const told = Date.parse(frame.time) / 1000;
+    if (this.#phase === null) {
+      const last = Math.max(-Infinity, ...[...this.seconds.values()].map((series) => series.at(-1)?.time ?? -Infinity));
+      const phase = told - (last + 1);
+      this.#phase = phase > -1 && phase < 3 ? phase : told - (Math.round(told) - 1);
+    }
+    return Math.round(told - this.#phase);
+  }
+
   #appendSecond(frame) {
-    const time = Math.round(Date.parse(frame.time) / 1000) - 1;
+    const time = this.#secondOf(frame);
     for (const one of frame.interfaces) {
       const series = this.seconds.get(one.name) ?? [];
       const { rx_bytes, tx_bytes, rx_packets, tx_packets } = one.second;

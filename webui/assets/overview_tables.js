@@ -127,5 +127,5 @@ function note(one) {
 }
 
 export function showInterfaces(feed) {
-  interfaceTable.update(feed.state.interfaces.map((one) => ({ ...one, address: one.name, name: "", note: note(one), series: feed.seconds.get(one.name) ?? [] })));
+  interfaceTable.update(feed.state.interfaces.map((one) => ({ ...one, address: one.name, name: "", plain: true, note: note(one), series: feed.seconds.get(one.name) ?? [] })));
 }

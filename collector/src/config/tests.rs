@@ -112,7 +112,6 @@ fn a_reload_says_what_takes_a_restart() {
     let old = load("").unwrap();
     let new = load("[capture]\nwindow_seconds = 5\n[socket]\npath = \"/run/other.sock\"").unwrap();
     assert_eq!(old.needs_restart(&new), ["socket.path"]);
-    assert!(load("[capture]\nwindow_seconds = 500").is_err());
 }
 
 #[test]

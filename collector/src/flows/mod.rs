@@ -1,3 +1,11 @@
 //! Who talks to whom: one entry a 5-tuple, both directions together, bounded.
+//!
+//! An entry is new with its first packet, grows, and is told as growth. Its record ends by a time-out or when a SYN follows
+//! FIN or RST; its key then starts a record of the next generation. It leaves the table when it has ended, or when room is
+//! needed and it has not been used for longest (second chance).
+pub mod fragments;
+pub mod key;
 pub mod own;
 pub mod record;
+pub mod table;
+pub mod tcp;

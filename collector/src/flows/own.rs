@@ -22,6 +22,11 @@ impl OwnAddresses {
         address.is_loopback() || self.addresses.binary_search(address).is_ok()
     }
 
+    /// Multicast and the limited broadcast address.
+    pub fn is_group(&self, address: &IpAddr) -> bool {
+        address.is_multicast() || matches!(address, IpAddr::V4(address) if address.is_broadcast())
+    }
+
     /// None on interfaces without one, and on loopback, whose MAC of zeros says nothing.
     pub fn mac(&self) -> Option<[u8; 6]> {
         self.mac

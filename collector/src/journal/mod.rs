@@ -72,7 +72,7 @@ impl Journal {
     /// # Errors
     /// Another collector has it open, or it cannot be created or written.
     pub fn open(directory: &Path, limits: Limits) -> Result<Self, JournalError> {
-        let store = Store::open("journal", directory.join(FILE_NAME), ring::prepare)?;
+        let store = Store::open("journal", directory.join(FILE_NAME), ring::SCHEMA)?;
         let last = store.read(ring::last_sequence)?;
         Ok(Self { store, limits: Mutex::new(limits), last_sequence: watch::Sender::new(last) })
     }

@@ -11,6 +11,7 @@ use shared::wire::v1::journal_entry::Content;
 use weir_shared as shared;
 
 use super::Kinds;
+use crate::database::Schema;
 
 type Stored = (u8, i64, &'static [u8]);
 
@@ -39,7 +40,9 @@ pub(super) struct Bounds {
     pub(super) oldest: Timestamp,
 }
 
-pub(super) fn prepare(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+pub(super) const SCHEMA: Schema = Schema { check: |transaction| opened(transaction).map(drop), create };
+
+fn create(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(ENTRIES)?;
     transaction.open_table(KINDS)?;
     transaction.open_table(FIGURES)?;

@@ -108,9 +108,9 @@ fn entries_older_than_the_limit_go_but_never_the_newest() {
 #[test]
 fn the_file_stays_within_its_size_and_keeps_the_newest() {
     let limits = Limits::new(4, 7);
-    for (bytes, batch) in [(300, 200), (4_500, 20), (33_000, 2)] {
+    for (bytes, batch) in [(600, 100), (4_500, 20), (33_000, 2)] {
         let (folder, journal) = journal(limits);
-        for _ in 0..(3 * limits.disk_bytes).div_ceil(bytes * batch) {
+        for _ in 0..(2 * limits.disk_bytes).div_ceil(bytes * batch) {
             let size = usize::try_from(bytes).unwrap();
             journal.append(&vec![gap(&"x".repeat(size)); usize::try_from(batch).unwrap()]).unwrap();
             let file = std::fs::metadata(folder.path().join(FILE_NAME)).unwrap();

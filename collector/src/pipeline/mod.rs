@@ -1,9 +1,25 @@
 //! One interface's stages together: decode, flows, totals, and what is told of them. No I/O, no clock: time comes with the
 //! samples, so that live capture and a file's replay give the same result.
+mod clock;
+mod counting;
+mod flow;
+mod inspect;
+mod telling;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::decode::{Content, Link, decode};
+use crate::flows::fragments::Fragments;
+use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
-use crate::flows::record::TrafficRecord;
+use crate::flows::record::{Counters, FlowsRecord, Tally, Totals, TrafficRecord};
+use crate::flows::table::Table;
+use crate::flows::tcp::Detail;
+use clock::Clock;
+use counting::{Counting, Course};
+use inspect::Inspection;
+use telling::{Next, Telling};
 
 /// Bounds and time-outs of a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +34,16 @@ pub struct Settings {
     pub idle_other: Duration,
     /// A closed TCP flow is forgotten after so long.
     pub closed: Duration,
-    /// Ended flows leave the table at once; otherwise their key stays until room is needed, so that a 5-tuple counts once.
-    pub forget_ended: bool,
-    /// Later fragments count to the flow of their first.
-    pub credit_fragments: bool,
+    pub mode: Mode,
+}
+
+/// What the pipeline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Growth is told at every tick, ended flows leave the table, later fragments count to the flow of their first.
+    Live,
+    /// A flow is told once a window with its identity; its key stays until room is needed, so that a 5-tuple counts once.
+    File,
 }
 
 impl Default for Settings {
@@ -33,8 +55,7 @@ impl Default for Settings {
             idle_tcp: Duration::from_secs(900),
             idle_other: Duration::from_secs(120),
             closed: Duration::from_secs(10),
-            forget_ended: true,
-            credit_fragments: true,
+            mode: Mode::Live,
         }
     }
 }
@@ -54,44 +75,239 @@ pub struct Sample<'a> {
 #[error("frames of link type {0} cannot be decoded (Ethernet, Linux cooked, raw IP and loopback can)")]
 pub struct UnsupportedLink(pub i32);
 
+/// Distinct 5-tuples; one that was evicted and comes back counts again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowCounts {
+    pub tcp: u64,
+    pub udp: u64,
+    /// ICMP and ICMPv6 echo, by address pair and identifier.
+    pub icmp: u64,
+    pub other: u64,
+}
+
 /// One interface's stages.
 #[derive(Debug)]
 pub struct Pipeline {
-    _own: OwnAddresses,
+    link: Link,
+    own: OwnAddresses,
+    settings: Settings,
+    table: Table,
+    details: Vec<Detail>,
+    free_details: Vec<u32>,
+    fragments: Fragments,
+    counting: Counting,
+    flow_counts: FlowCounts,
+    inspection: Inspection,
+    /// Names of flows that wait to be told with them.
+    flow_names: HashMap<u32, Box<str>>,
+    clock: Clock,
+    window: u32,
+    telling: Telling,
+    totals_changed: bool,
+    sweep: usize,
+    top: flow::TopEvicted,
 }
 
+/// Under this many bytes a record's rows may take, by the bounds in `flow`.
+const MOST_RECORD_BYTES: usize = 56_000;
+
 impl Pipeline {
-    pub fn new(_link_type: i32, own: OwnAddresses, _settings: Settings) -> Result<Self, UnsupportedLink> {
-        Ok(Self { _own: own })
+    pub fn new(link_type: i32, own: OwnAddresses, settings: Settings) -> Result<Self, UnsupportedLink> {
+        let link = Link::from_number(link_type).ok_or(UnsupportedLink(link_type))?;
+        Ok(Self {
+            link,
+            own,
+            table: Table::new(settings.max_flows, settings.seed),
+            details: Vec::new(),
+            free_details: Vec::new(),
+            fragments: Fragments::default(),
+            counting: Counting::new(),
+            flow_counts: FlowCounts::default(),
+            inspection: Inspection::default(),
+            flow_names: HashMap::new(),
+            clock: Clock::new(settings.window),
+            window: 0,
+            telling: Telling::new(),
+            totals_changed: false,
+            sweep: 0,
+            top: flow::TopEvicted::default(),
+            settings,
+        })
     }
 
-    /// This machine's addresses changed; flows seen from now on are told apart by them.
+    /// Frames that follow have another link layer: a file may mix interfaces.
+    pub fn set_link(&mut self, link_type: i32) -> Result<(), UnsupportedLink> {
+        self.link = Link::from_number(link_type).ok_or(UnsupportedLink(link_type))?;
+        Ok(())
+    }
+
+    /// This machine's addresses changed; directions of all flows follow them from now on.
     pub fn set_own(&mut self, own: OwnAddresses) {
-        self._own = own;
+        self.own = own;
+        for entry in self.table.entries_mut() {
+            flow::place(entry, &self.own);
+        }
     }
 
-    pub fn packet(&mut self, _sample: Sample<'_>) {}
+    #[inline]
+    pub fn packet(&mut self, sample: Sample<'_>) {
+        let time = if self.clock.is_due(sample.time) {
+            self.advance(sample.time)
+        } else {
+            self.clock.see(sample.time)
+        };
+        let frame = decode(self.link, sample.wire_length, sample.data);
+        self.counting.frame(&frame, &sample);
+        let bytes = u64::from(sample.wire_length);
+        let sent = match (self.own.mac(), frame.source_mac) {
+            (Some(own), Some(source)) => Some(own == source),
+            _ => frame.sent,
+        };
+        let course = match &frame.content {
+            Content::Ip(packet) => {
+                self.counting.packet(packet, bytes);
+                self.flow(packet, bytes, sent, time)
+            }
+            _ => {
+                let sent = sent.unwrap_or(false);
+                Course { source_here: sent, destination_here: !sent, sent }
+            }
+        };
+        self.counting.course(course, bytes);
+        self.totals_changed = true;
+    }
 
     /// Nothing earlier than `time` will come: seconds and windows before it end.
-    pub fn reached(&mut self, _time: u64) {}
+    pub fn reached(&mut self, time: u64) {
+        if self.clock.is_due(time) {
+            self.advance(time);
+        } else {
+            self.clock.see(time);
+        }
+    }
 
     /// The timeline was adopted anew: the open window ends short, the next starts aligned.
-    pub fn jump(&mut self, _time: u64) {}
+    pub fn jump(&mut self, time: u64) {
+        if let Some(ended) = self.clock.jump(time, &self.counting.counters) {
+            self.tell_seconds(&ended);
+            self.end_window(ended);
+        }
+    }
 
     /// libpcap's counters, made cumulative.
-    pub fn dropped(&mut self, _kernel_received: u64, _kernel_dropped: u64, _interface_dropped: u64) {}
+    pub fn dropped(&mut self, kernel_received: u64, kernel_dropped: u64, interface_dropped: u64) {
+        let counters = &mut self.counting.counters;
+        let new = (kernel_received, kernel_dropped, interface_dropped);
+        if (counters.kernel_received, counters.kernel_dropped, counters.interface_dropped) != new {
+            (counters.kernel_received, counters.kernel_dropped, counters.interface_dropped) = new;
+            self.totals_changed = true;
+        }
+    }
 
     pub fn has_news(&self) -> bool {
-        false
+        let live = self.settings.mode == Mode::Live;
+        self.telling.has_rows(live)
+            || self.inspection.has_names()
+            || self.telling.has_seconds()
+            || live && self.totals_changed
     }
 
     /// Rows that wait although their window has ended: tell these first, and generously.
     pub fn overdue(&self) -> usize {
-        0
+        self.telling.overdue()
+    }
+
+    /// Rows outside the table; they have bounded room, so a file's reader takes them from time to time.
+    pub fn spilled(&self) -> usize {
+        self.telling.spilled()
+    }
+
+    /// Where the open window ends, None before the first packet.
+    pub fn window_end(&self) -> Option<u64> {
+        self.clock.window_end()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counting.snapshot()
+    }
+
+    pub fn flow_counts(&self) -> FlowCounts {
+        self.flow_counts
+    }
+
+    /// The flows of most bytes of all time, in no order: what was told of each key, for at least `most` keys.
+    pub fn top_flows(&self, most: usize) -> Vec<(Tally, Key)> {
+        self.top.with(&self.table, most)
     }
 
     /// The next record to tell, with at most `most_rows` rows; None when all is told. What is taken counts as told.
-    pub fn take(&mut self, _most_rows: usize) -> Option<TrafficRecord> {
-        None
+    pub fn take(&mut self, most_rows: usize) -> Option<TrafficRecord> {
+        let names = self.inspection.take_names(most_rows.clamp(1, 128));
+        if !names.is_empty() {
+            return Some(TrafficRecord::Names(names));
+        }
+        if self.telling.has_seconds() {
+            return Some(TrafficRecord::Seconds(self.telling.take_seconds()));
+        }
+        let live = self.settings.mode == Mode::Live;
+        if live && self.totals_changed {
+            self.totals_changed = false;
+            let (time, window_start) = (self.clock.now(), self.clock.window_start());
+            return Some(TrafficRecord::Totals(Box::new(Totals {
+                time,
+                window_start,
+                counters: self.counting.snapshot(),
+            })));
+        }
+        let flows = self.take_rows(most_rows.max(1), live);
+        if flows.is_empty() {
+            return self.telling.take_end().map(TrafficRecord::WindowEnd);
+        }
+        Some(TrafficRecord::Flows(FlowsRecord { time: self.clock.now(), flows }))
+    }
+
+    fn take_rows(&mut self, most: usize, live: bool) -> Vec<crate::flows::record::FlowNews> {
+        let mut rows = Vec::new();
+        let mut room = MOST_RECORD_BYTES;
+        while rows.len() < most && room >= flow::MOST_ROW_BYTES {
+            let row = match self.telling.next_row(live) {
+                Some(Next::Row(row)) => Some(*row),
+                Some(Next::Slot(slot, window)) => self.tell(slot, window),
+                None => break,
+            };
+            if let Some(row) = row {
+                room -= flow::row_bytes(&row);
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
+    /// Ends seconds and windows before `time`, and gives the time that the packet counts at.
+    #[cold]
+    fn advance(&mut self, time: u64) -> u64 {
+        while let Some(ended) = self.clock.advance(time, &self.counting.counters) {
+            self.tell_seconds(&ended);
+            if ended.window.is_some() {
+                self.end_window(ended);
+            }
+            if self.settings.mode == Mode::Live {
+                self.forget_ended();
+            }
+        }
+        self.clock.now()
+    }
+
+    fn tell_seconds(&mut self, ended: &clock::Ended) {
+        for second in ended.seconds.iter().flatten() {
+            self.telling.second(*second);
+        }
+    }
+
+    fn end_window(&mut self, ended: clock::Ended) {
+        let Some(mut record) = ended.window else { return };
+        record.counters = self.counting.snapshot();
+        self.window = self.window.wrapping_add(1);
+        self.telling.end(record, self.window);
     }
 }

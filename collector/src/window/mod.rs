@@ -1,5 +1,8 @@
 //! The collector's side of traffic: folds what the pipelines of all interfaces tell into closed windows, the live view and
 //! totals since the start. What comes in is checked: a worker that was taken over can send anything.
+pub mod addresses;
+pub mod rank;
+
 use weir_shared::live::SecondSeries;
 use weir_shared::report::{FlowRow, HostRow, Ranked, RxTx, Window};
 

@@ -188,10 +188,10 @@ impl Supervisor {
 
     fn command(&mut self, command: Command, sink: &mut impl FnMut(Event)) {
         let answer = self.wanted.note(&command);
-        match (&mut self.link, answer) {
+        match (self.link.as_mut().filter(|link| link.ready), answer) {
             (Some(link), _) => link.queue(&command),
             (None, Some(record)) => sink(Event::Record(record)), // nobody else is there to say so
-            (None, None) => {}
+            (None, None) => {} // it is asked for all that is wanted once it is ready
         }
     }
 
@@ -246,6 +246,7 @@ impl Supervisor {
             }
             Record::Ready { confinement, .. } => {
                 let Some(link) = &mut self.link else { return };
+                link.ready = true;
                 sink(Event::Started { pid: link.pid(), confinement });
                 self.wanted.commands().for_each(|command| link.queue(&command));
                 self.answered(None, sink);

@@ -84,7 +84,8 @@ pub(super) fn framed(shell: &Shell, frame: &Frame<'_>, content: &Markup) -> Mark
         html lang="en" {
             (head(frame.title, &["shell.js"], frame.script))
             body.app data-interface=[shell.interface.as_deref()] data-host=(shell.host_name)
-                data-time-zone=(shell.time_zone) {
+                data-time-zone=(shell.time_zone)
+                data-collector=(if matches!(shell.link, Link::Up { .. }) { "up" } else { "down" }) {
                 a.skip href="#content" { "Skip to content" }
                 (navigation(shell, frame.section))
                 main #content tabindex="-1" {
@@ -211,7 +212,11 @@ fn link_state(shell: &Shell) -> Markup {
             ("dot bad", format!("collector away since {}", clock(*since, &shell.time_zone)))
         }
     };
-    let losses = if shell.losses == 0 { "nothing lost".to_owned() } else { format!("{} lost", shell.losses) };
+    let losses = match (&shell.link, shell.losses) {
+        (Link::Down { .. }, 0) => String::new(),
+        (Link::Up { .. }, 0) => "nothing lost".to_owned(),
+        (_, lost) => format!("{lost} lost"),
+    };
     html! {
         p.link role="status" data-link {
             i class=(class) {}

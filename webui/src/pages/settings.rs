@@ -11,33 +11,37 @@ const FRAME: Frame<'_> =
 pub fn page(view: &SettingsView) -> Markup {
     let content = html! {
         div.grid2 {
-            section.card {
-                div.head { h2 { "Password" } }
-                (password_form(&view.shell, "/settings", view.outcome))
-            }
-            section.card {
-                div.head { h2 { "Theme" } }
-                p.dim { "Remembered by this browser." }
-                div.chips role="group" aria-label="Theme" {
-                    @for (value, label) in [("system", "As the system"), ("light", "Light"), ("dark", "Dark")] {
-                        button type="button" data-theme-choice=(value) { (label) }
+            div.column {
+                section.card {
+                    div.head { h2 { "Password" } }
+                    (password_form(&view.shell, "/settings", view.outcome))
+                }
+                section.card {
+                    div.head { h2 { "Session" } }
+                    p { "Logged in as " b { (view.shell.user) } "." }
+                    form method="post" action="/logout" {
+                        input type="hidden" name="csrf" value=(view.shell.csrf);
+                        button type="submit" { "Log out" }
                     }
                 }
             }
-            section.card {
-                div.head { h2 { "History" } }
-                dl {
-                    @for (name, value) in &view.retention { div { dt { (name) } dd { (value) } } }
-                    div { dt { "Database" } dd data-bytes=(view.database_bytes) { (view.database_bytes) " bytes" } }
-                    div { dt { "Version" } dd { (view.version) } }
+            div.column {
+                section.card {
+                    div.head { h2 { "History" } }
+                    dl {
+                        @for (name, value) in &view.retention { div { dt { (name) } dd { (value) } } }
+                        div { dt { "Database" } dd data-bytes=(view.database_bytes) { (view.database_bytes) " bytes" } }
+                        div { dt { "Version" } dd { (view.version) } }
+                    }
                 }
-            }
-            section.card {
-                div.head { h2 { "Session" } }
-                p { "Logged in as " b { (view.shell.user) } "." }
-                form method="post" action="/logout" {
-                    input type="hidden" name="csrf" value=(view.shell.csrf);
-                    button type="submit" { "Log out" }
+                section.card {
+                    div.head { h2 { "Theme" } }
+                    p.dim { "Remembered by this browser." }
+                    div.chips role="group" aria-label="Theme" {
+                        @for (value, label) in [("system", "As the system"), ("light", "Light"), ("dark", "Dark")] {
+                            button type="button" data-theme-choice=(value) { (label) }
+                        }
+                    }
                 }
             }
         }

@@ -29,3 +29,6 @@ applications! {
     Sip "sip", Stun "stun", Ipsec "ipsec", OpenVpn "openvpn", Ssdp "ssdp", Vnc "vnc", Radius "radius", Git "git",
     Xmpp "xmpp", Memcached "memcached", Elasticsearch "elasticsearch",
 }
+
+mod ports;
+pub use ports::by_ports;

@@ -25,6 +25,8 @@ pub(super) struct Link {
     socket: OwnedFd,
     queued: VecDeque<Vec<u8>>,
     born: Instant,
+    /// It has said that it is confined.
+    pub(super) ready: bool,
 }
 
 pub(super) enum Incoming {
@@ -47,7 +49,7 @@ impl Link {
         command.arg0("weir-capture").arg(CAPTURE_WORKER).arg(std::process::id().to_string());
         command.env_clear().current_dir("/").stdin(Stdio::from(theirs)).stdout(Stdio::null());
         let child = handing_down_net_raw(|| command.spawn())?;
-        Ok(Self { child, socket, queued: VecDeque::new(), born: Instant::now() })
+        Ok(Self { child, socket, queued: VecDeque::new(), born: Instant::now(), ready: false })
     }
 
     pub(super) fn pid(&self) -> u32 {

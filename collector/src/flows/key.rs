@@ -1,0 +1,114 @@
+//! A flow's key: the 5-tuple in canonical order, so that both directions meet.
+use std::net::IpAddr;
+
+use crate::decode::{Ip, Transport, address};
+use crate::flows::record::{FlowIdentity, FlowKind};
+
+/// The lower (address, port) by bytes comes first. An ICMP echo's identifier takes the place of both ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct Key {
+    low: [u8; 16],
+    high: [u8; 16],
+    low_port: u16,
+    high_port: u16,
+    pub protocol: u8,
+    /// Bit 0: IPv6; bit 1: packets of no flow.
+    form: u8,
+}
+
+const VERSION_6: u8 = 1;
+const REMNANT: u8 = 2;
+
+impl Key {
+    /// The key, and whether the packet's source is its low end.
+    #[inline]
+    pub fn of(packet: &Ip<'_>) -> (Self, bool) {
+        let mut form = u8::from(packet.version_6);
+        let (source_port, destination_port) = match packet.transport {
+            Transport::Tcp(ref tcp) => (tcp.source_port, tcp.destination_port),
+            Transport::Udp { source_port, destination_port, .. }
+            | Transport::Sctp { source_port, destination_port } => (source_port, destination_port),
+            Transport::Echo { identifier } => (identifier, identifier),
+            Transport::Portless => (0, 0),
+            Transport::None => {
+                form |= REMNANT;
+                (0, 0)
+            }
+        };
+        let protocol = packet.protocol;
+        if (&packet.source, source_port) <= (&packet.destination, destination_port) {
+            let (low_port, high_port) = (source_port, destination_port);
+            (Self { low: packet.source, high: packet.destination, low_port, high_port, protocol, form }, true)
+        } else {
+            let (low_port, high_port) = (destination_port, source_port);
+            (
+                Self { low: packet.destination, high: packet.source, low_port, high_port, protocol, form },
+                false,
+            )
+        }
+    }
+
+    /// The key of a flow that was told.
+    pub fn of_identity(identity: &FlowIdentity) -> Self {
+        let (initiator, responder) = (bytes(identity.initiator), bytes(identity.responder));
+        let version_6 = u8::from(identity.initiator.is_ipv6());
+        let form = version_6 | if identity.kind == FlowKind::Remnant { REMNANT } else { 0 };
+        let (a, b) = ((initiator, identity.initiator_port), (responder, identity.responder_port));
+        let (low, high) = if a <= b { (a, b) } else { (b, a) };
+        let protocol = identity.protocol;
+        Self { low: low.0, high: high.0, low_port: low.1, high_port: high.1, protocol, form }
+    }
+
+    pub fn kind(&self) -> FlowKind {
+        if self.form & REMNANT == 0 { FlowKind::Flow } else { FlowKind::Remnant }
+    }
+
+    pub fn low(&self) -> (IpAddr, u16) {
+        (address(self.form & VERSION_6 != 0, &self.low), self.low_port)
+    }
+
+    pub fn high(&self) -> (IpAddr, u16) {
+        (address(self.form & VERSION_6 != 0, &self.high), self.high_port)
+    }
+
+    /// Keyed: whoever sends packets chooses the keys.
+    #[inline]
+    pub fn hash(&self, seed: [u64; 2]) -> u64 {
+        let [seed_0, seed_1] = seed;
+        let ports = u64::from(self.low_port) << 48
+            | u64::from(self.high_port) << 32
+            | u64::from(self.protocol) << 8
+            | u64::from(self.form);
+        let (low, high) = (u128::from_le_bytes(self.low), u128::from_le_bytes(self.high));
+        let mut hash = fold(word(low) ^ seed_0, word(high) ^ seed_1);
+        if self.form & VERSION_6 != 0 {
+            hash = fold(hash ^ word(low >> 64) ^ seed_1, word(high >> 64) ^ seed_0);
+        }
+        fold(hash ^ ports, (0xa076_1d64_78bd_642f ^ seed_0) | 1)
+    }
+}
+
+fn bytes(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+const fn word(bytes: u128) -> u64 {
+    bytes as u64
+}
+
+/// Both halves of the product, folded.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+const fn fold(a: u64, b: u64) -> u64 {
+    let product = (a as u128).wrapping_mul(b as u128);
+    product as u64 ^ (product >> 64) as u64
+}

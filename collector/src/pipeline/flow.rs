@@ -1,0 +1,374 @@
+//! What a packet does to its flow, and how a flow's growth becomes a row.
+use super::counting::Course;
+use super::telling::grew;
+use super::{Mode, Pipeline};
+use crate::decode::application::Application;
+use crate::decode::{Fragment, Ip, Tcp, Transport};
+use crate::flows::key::Key;
+use crate::flows::own::OwnAddresses;
+use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Tally, TcpState};
+use crate::flows::table::{Entry, Table};
+use crate::flows::tcp::{ACK, Detail, RST, SYN};
+
+/// The most that a row can take when encoded, its name apart: varints of at most 10 bytes for 64 bits, 5 for 32.
+const BARE_ROW_BYTES: usize = 64 + 5 * 4 + 56 + 32;
+pub(super) const MOST_ROW_BYTES: usize = BARE_ROW_BYTES + crate::flows::record::LONGEST_NAME;
+
+pub(super) fn row_bytes(row: &FlowNews) -> usize {
+    BARE_ROW_BYTES + row.name.as_ref().map_or(0, |name| name.len())
+}
+
+/// Which ends are here, by own addresses; what is sent to a group arrives at its members.
+pub(super) fn place(entry: &mut Entry, own: &OwnAddresses) {
+    let (low, high) = (entry.key.low().0, entry.key.high().0);
+    let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
+    entry.initiator_here = own.contains(&initiator);
+    entry.responder_here = own.contains(&responder) || !entry.initiator_here && own.is_group(&responder);
+    entry.direction = match (entry.initiator_here, entry.responder_here) {
+        (true, true) => FlowDirection::Local,
+        (true, false) => FlowDirection::Egress,
+        (false, true) => FlowDirection::Ingress,
+        (false, false) => FlowDirection::Forwarded,
+    };
+}
+
+impl Pipeline {
+    /// Counts a packet to its flow.
+    #[inline]
+    pub(super) fn flow(&mut self, packet: &Ip<'_>, bytes: u64, sent: Option<bool>, time: u64) -> Course {
+        let (key, from_low) = Key::of(packet);
+        let (hash, mut found) = self.table.find(&key);
+        if found.is_none()
+            && let Fragment::Later(identification) = packet.fragment
+        {
+            found = self.owner_of_fragment(packet, identification, time);
+        }
+        let mut first = false;
+        let slot = match found {
+            Some(slot) => {
+                if self.starts_anew(slot, packet, time) {
+                    self.next_record(slot, packet, from_low, time);
+                    first = true;
+                }
+                slot
+            }
+            None => {
+                first = true;
+                self.introduce(key, hash, packet, from_low, time)
+            }
+        };
+        if self.settings.mode == Mode::Live
+            && let Fragment::First(identification) = packet.fragment
+            && let Some(entry) = self.table.get(slot)
+        {
+            self.fragments.first(packet, identification, (slot, entry.generation), time);
+        }
+        self.count(slot, packet, (from_low, first), bytes, sent)
+    }
+
+    fn owner_of_fragment(&self, packet: &Ip<'_>, identification: u32, time: u64) -> Option<u32> {
+        if self.settings.mode != Mode::Live {
+            return None;
+        }
+        let (slot, generation) = self.fragments.later(packet, identification, time)?;
+        self.table.get(slot).filter(|entry| entry.generation == generation).map(|_| slot)
+    }
+
+    #[inline]
+    fn count(
+        &mut self,
+        slot: u32,
+        packet: &Ip<'_>,
+        (from_low, first): (bool, bool),
+        bytes: u64,
+        sent: Option<bool>,
+    ) -> Course {
+        let now = self.clock.now();
+        let fallback = Course { source_here: false, destination_here: false, sent: sent.unwrap_or(false) };
+        let Some(entry) = self.table.get(slot) else { return fallback };
+        if entry.waiting && entry.window != self.window {
+            self.spill(slot, false);
+        }
+        let Some(entry) = self.table.get_mut(slot) else { return fallback };
+        let forward = from_low == entry.from_low;
+        let (source_here, destination_here) = if forward {
+            (entry.initiator_here, entry.responder_here)
+        } else {
+            (entry.responder_here, entry.initiator_here)
+        };
+        let course =
+            Course { source_here, destination_here, sent: sent.unwrap_or(source_here && !destination_here) };
+        entry.count(forward, course.sent, bytes);
+        entry.last_seen = now;
+        entry.used = true;
+        if !entry.waiting {
+            entry.waiting = true;
+            entry.window = self.window;
+            self.telling.waits(slot);
+        }
+        match &packet.transport {
+            Transport::Tcp(tcp) => {
+                self.segment(slot, tcp, forward, first);
+                self.carried(slot, packet, forward, bytes);
+            }
+            Transport::Udp { .. } => self.carried(slot, packet, forward, bytes),
+            _ => {}
+        }
+        course
+    }
+
+    /// What the flow carries, and the packet's count to it.
+    #[inline]
+    fn carried(&mut self, slot: u32, packet: &Ip<'_>, forward: bool, bytes: u64) {
+        self.inspect(slot, packet, forward);
+        let application = self.table.get(slot).map_or(Application::Other, |entry| entry.application);
+        self.counting.application(application, bytes);
+    }
+
+    #[inline]
+    fn segment(&mut self, slot: u32, tcp: &Tcp<'_>, forward: bool, first: bool) {
+        let now = self.clock.now();
+        let Some(entry) = self.table.get_mut(slot) else { return };
+        if first {
+            return;
+        }
+        if entry.tcp == u32::MAX {
+            let detail = Detail::new(entry.state == TcpState::New);
+            if let Some(free) = self.free_details.pop() {
+                entry.tcp = free;
+                if let Some(place) = self.details.get_mut(free as usize) {
+                    *place = detail;
+                }
+            } else {
+                entry.tcp = u32::try_from(self.details.len()).unwrap_or(u32::MAX);
+                self.details.push(detail);
+            }
+        }
+        let Some(detail) = self.details.get_mut(entry.tcp as usize) else { return };
+        let changes = detail.segment(tcp, forward, entry.state, [entry.first_seen, now]);
+        entry.state = detail.next_state(entry.state, tcp.flags, forward);
+        let counters = &mut self.counting.counters;
+        counters.retransmitted_segments += u64::from(changes.retransmitted);
+        counters.zero_windows += u64::from(changes.zero_window);
+        if let Some(micros) = changes.round_trip_micros {
+            counters.handshakes += 1;
+            counters.round_trip_micros += u64::from(micros);
+            self.clock.round_trip(u64::from(micros));
+        }
+    }
+
+    /// Whether the key's record has ended, so that this packet begins the next one.
+    #[inline]
+    fn starts_anew(&self, slot: u32, packet: &Ip<'_>, time: u64) -> bool {
+        let Some(entry) = self.table.get(slot) else { return false };
+        if let Transport::Tcp(tcp) = &packet.transport
+            && tcp.flags & (SYN | ACK) == SYN
+            && matches!(entry.state, TcpState::Closed | TcpState::Closing | TcpState::Reset)
+        {
+            return true;
+        }
+        self.has_ended(entry, time)
+    }
+
+    #[inline]
+    fn has_ended(&self, entry: &Entry, time: u64) -> bool {
+        let limit = match (entry.key.protocol, entry.state) {
+            (6, TcpState::Closed | TcpState::Reset) if self.settings.mode == Mode::Live => {
+                self.settings.closed
+            }
+            (6, _) => self.settings.idle_tcp,
+            _ => self.settings.idle_other,
+        };
+        u128::from(time.saturating_sub(entry.last_seen)) > limit.as_nanos()
+    }
+
+    #[cold]
+    fn next_record(&mut self, slot: u32, packet: &Ip<'_>, from_low: bool, time: u64) {
+        self.spill(slot, true);
+        let Some(entry) = self.table.get(slot) else { return };
+        let mut next = entry.next_record(from_low, time);
+        let detail = entry.tcp;
+        self.free_detail(detail);
+        self.begin(&mut next, packet);
+        if let Some(place) = self.table.get_mut(slot) {
+            *place = next;
+        }
+    }
+
+    fn introduce(&mut self, key: Key, hash: u64, packet: &Ip<'_>, from_low: bool, time: u64) -> u32 {
+        if let Some(victim) = self.table.victim() {
+            self.counting.counters.evicted_flows += 1;
+            self.forget(victim);
+        }
+        if key.kind() == FlowKind::Flow {
+            match key.protocol {
+                6 => self.flow_counts.tcp += 1,
+                17 => self.flow_counts.udp += 1,
+                1 | 58 => self.flow_counts.icmp += 1,
+                _ => self.flow_counts.other += 1,
+            }
+        }
+        let mut entry = Entry::new(key, from_low, time);
+        self.begin(&mut entry, packet);
+        self.table.insert(hash, entry)
+    }
+
+    /// What the first packet says of its flow.
+    #[inline]
+    fn begin(&self, entry: &mut Entry, packet: &Ip<'_>) {
+        if let Transport::Tcp(tcp) = &packet.transport {
+            entry.state = match tcp.flags & (SYN | ACK | RST) {
+                SYN => TcpState::New,
+                flags if flags & RST != 0 => TcpState::Reset,
+                flags if flags & SYN != 0 => {
+                    entry.from_low = !entry.from_low; // an answer: the other side began
+                    TcpState::HalfOpen
+                }
+                _ => TcpState::Established,
+            };
+        }
+        place(entry, &self.own);
+        self.expect(entry, packet);
+    }
+
+    /// Tells what the slot holds outside its turn, and frees it.
+    #[cold]
+    fn forget(&mut self, slot: u32) {
+        self.spill(slot, true);
+        self.flow_names.remove(&slot);
+        let Some(entry) = self.table.get(slot) else { return };
+        let detail = entry.tcp;
+        if self.settings.mode == Mode::File && entry.key.kind() == FlowKind::Flow {
+            self.top.evicted(entry);
+        }
+        self.free_detail(detail);
+        self.table.remove(slot);
+    }
+
+    fn free_detail(&mut self, detail: u32) {
+        if detail != u32::MAX {
+            self.free_details.push(detail);
+        }
+    }
+
+    /// An eighth of the table at a time: flows that have ended leave it.
+    pub(super) fn forget_ended(&mut self) {
+        let slots = self.table.slots();
+        let now = self.clock.now();
+        for _ in 0..slots.div_ceil(8) {
+            self.sweep = if self.sweep + 1 < slots { self.sweep + 1 } else { 0 };
+            let Ok(slot) = u32::try_from(self.sweep) else { return };
+            if self.table.get(slot).is_some_and(|entry| self.has_ended(entry, now)) {
+                self.forget(slot);
+            }
+        }
+    }
+
+    /// Growth leaves the entry before its turn: it belongs to a window that has ended, or to a flow that ends.
+    #[cold]
+    fn spill(&mut self, slot: u32, ended: bool) {
+        let Some(entry) = self.table.get(slot) else { return };
+        let (window, introduced) = (entry.window, entry.introduced);
+        let Some(row) = self.row(slot, ended) else { return };
+        if !grew(&[row.forward, row.backward, row.sent]) {
+            if ended && introduced {
+                self.telling.spill(self.window, row); // without room the reader learns it when the slot is used again
+            }
+            return;
+        }
+        let (mut untold, backward) = (row.forward, row.backward);
+        let was_told = row.identity.is_some();
+        if !self.telling.spill(window, row) {
+            untold.add(backward);
+            self.counting.counters.untold.add(untold);
+            if was_told && let Some(entry) = self.table.get_mut(slot) {
+                entry.introduced = false;
+            }
+        }
+    }
+
+    /// The row of a slot whose turn has come; None if it was told otherwise.
+    pub(super) fn tell(&mut self, slot: u32, window: u32) -> Option<FlowNews> {
+        let entry = self.table.get(slot)?;
+        if !entry.waiting || entry.window > window {
+            return None;
+        }
+        self.row(slot, false)
+    }
+
+    fn row(&mut self, slot: u32, ended: bool) -> Option<FlowNews> {
+        let now = self.clock.now();
+        let name = self.flow_names.remove(&slot);
+        let always = self.settings.mode == Mode::File;
+        let entry = self.table.get_mut(slot)?;
+        let [forward, backward, sent] = entry.settle();
+        let identity = (always || !entry.introduced).then(|| identity(entry));
+        entry.introduced = true;
+        let tcp = self.details.get(entry.tcp as usize).map(|detail| detail.news(entry.state));
+        let bare = crate::flows::record::TcpNews { state: entry.state, ..Default::default() };
+        Some(FlowNews {
+            slot,
+            generation: entry.generation,
+            identity,
+            forward,
+            backward,
+            sent,
+            age_millis: u32::try_from(now.saturating_sub(entry.last_seen) / 1_000_000).unwrap_or(u32::MAX),
+            application: entry.application,
+            name,
+            tcp: tcp
+                .or_else(|| (entry.key.protocol == 6 && entry.key.kind() == FlowKind::Flow).then_some(bare)),
+            ended,
+        })
+    }
+}
+
+fn identity(entry: &Entry) -> FlowIdentity {
+    let (low, high) = (entry.key.low(), entry.key.high());
+    let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
+    FlowIdentity {
+        initiator: initiator.0,
+        initiator_port: initiator.1,
+        responder: responder.0,
+        responder_port: responder.1,
+        protocol: entry.key.protocol,
+        kind: entry.key.kind(),
+        direction: entry.direction,
+        first_seen: entry.first_seen,
+    }
+}
+
+/// The largest flows among those that left the table.
+#[derive(Debug, Default)]
+pub(super) struct TopEvicted {
+    flows: Vec<(Tally, Key)>,
+}
+
+const MOST_TOP: usize = 64;
+
+impl TopEvicted {
+    fn evicted(&mut self, entry: &Entry) {
+        if self.flows.len() < MOST_TOP {
+            self.flows.push((entry.told, entry.key));
+            return;
+        }
+        if let Some(least) = self.flows.iter_mut().min_by_key(|(told, _)| told.bytes)
+            && least.0.bytes < entry.told.bytes
+        {
+            *least = (entry.told, entry.key);
+        }
+    }
+
+    /// Together with those still in the table.
+    pub(super) fn with(&self, table: &Table, most: usize) -> Vec<(Tally, Key)> {
+        let mut flows: Vec<_> = table
+            .entries()
+            .filter(|entry| entry.key.kind() == FlowKind::Flow && !entry.told.is_zero())
+            .map(|entry| (entry.told.bytes, entry))
+            .collect();
+        flows.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        let edge = flows.get(most.saturating_sub(1)).map_or(0, |(bytes, _)| *bytes);
+        let kept = flows.into_iter().take_while(|(bytes, _)| *bytes >= edge);
+        kept.map(|(_, entry)| (entry.told, entry.key)).chain(self.flows.iter().copied()).collect()
+    }
+}

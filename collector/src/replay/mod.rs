@@ -1,0 +1,238 @@
+//! `weir-collector replay FILE`: a capture file through the same stages as live traffic.
+mod fold;
+mod summary;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use crate::capture::file::{CaptureFile, FileError, Packet};
+use crate::flows::own::OwnAddresses;
+use crate::flows::record::Counters;
+use crate::pipeline::{Mode, Pipeline, Sample, Settings, UnsupportedLink};
+use fold::Fold;
+use summary::{FlowCounts, Fragments, Mix, Processing, Summary};
+
+/// What to read and how to tell it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// A pcap or pcapng file
+    pub file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Count only what matches this filter (pcap-filter(7), numbers instead of host names)
+    #[arg(long, value_name = "BPF")]
+    pub filter: Option<String>,
+    /// Also tell every window of so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub windows: Option<u32>,
+    /// Flows kept at once
+    #[arg(long, value_name = "N", default_value_t = 1_048_576, value_parser = clap::value_parser!(u32).range(16..=67_108_864))]
+    pub max_flows: u32,
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// This machine's addresses, comma separated; otherwise guessed from the traffic
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
+    pub local: Vec<std::net::IpAddr>,
+    /// Scores of addresses
+    #[arg(long, value_name = "FILE")]
+    pub reputation: Option<PathBuf>,
+    /// Write alerts as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub alerts: Option<PathBuf>,
+}
+
+/// Why a replay cannot begin or end.
+#[derive(Debug, thiserror::Error)]
+enum ReplayError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Link(#[from] UnsupportedLink),
+    #[error("--filter {expression}: {reason}")]
+    Filter { expression: String, reason: String },
+    #[error("the result cannot be written")]
+    Write(#[from] std::io::Error),
+}
+
+/// Runs it; 0 done, 1 the file could not be read to its end, 2 wrong use.
+pub fn run(options: &Options) -> ExitCode {
+    if options.alerts.is_some() || options.reputation.is_some() {
+        eprintln!("weir-collector: --alerts and --reputation are not in this version");
+        return ExitCode::from(2);
+    }
+    match replay(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir-collector: {error}");
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::from(if matches!(error, ReplayError::Filter { .. }) { 2 } else { 1 })
+        }
+    }
+}
+
+fn replay(options: &Options) -> Result<(), ReplayError> {
+    let mut file = CaptureFile::open(&options.file)?;
+    let started = Instant::now();
+    let mut replay = Replay::new(options);
+    let read = replay.read(&mut file);
+    let mut summary = replay.finish(file.link_type());
+    let seconds = started.elapsed().as_secs_f64();
+    summary.processing = Processing { seconds, packets_per_second: rate(summary.count.packets, seconds) };
+    print(&summary, options.json)?;
+    read
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn rate(packets: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { packets as f64 / seconds } else { 0.0 }
+}
+
+fn print(summary: &Summary, _json: bool) -> Result<(), ReplayError> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, summary).map_err(std::io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+/// Rows outside the flow table after which they are folded.
+const MANY_SPILLED: usize = 4096;
+/// Windows without a packet that are listed; a file whose clock leaps further has its leap left out.
+const MOST_EMPTY_WINDOWS: u64 = 100_000;
+
+/// A file on its way through the stages.
+struct Replay<'a> {
+    options: &'a Options,
+    pipeline: Option<(i32, Pipeline)>,
+    fold: Fold,
+    window: Duration,
+    empty_windows: u64,
+    times: Option<(u64, u64)>,
+}
+
+impl<'a> Replay<'a> {
+    fn new(options: &'a Options) -> Self {
+        let window = Duration::from_secs(u64::from(options.windows.unwrap_or(10)));
+        let fold = Fold::new(options.max_flows as usize, options.windows.is_some());
+        Self { options, pipeline: None, fold, window, empty_windows: MOST_EMPTY_WINDOWS, times: None }
+    }
+
+    fn read(&mut self, file: &mut CaptureFile) -> Result<(), ReplayError> {
+        while let Some(packet) = file.next_packet()? {
+            self.packet(&packet)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<(), ReplayError> {
+        let pipeline = match &mut self.pipeline {
+            Some((link_type, pipeline)) if *link_type == packet.link_type => pipeline,
+            other => Self::link(other, self.options, self.window, packet.link_type)?,
+        };
+        let (first, last) = self.times.unwrap_or((packet.time, packet.time));
+        self.times = Some((first.min(packet.time), last.max(packet.time)));
+        if let Some(end) = pipeline.window_end()
+            && packet.time >= end
+        {
+            Self::pass(pipeline, &mut self.fold, packet.time, &mut self.empty_windows);
+        }
+        pipeline.packet(Sample { time: packet.time, wire_length: packet.wire_length, data: packet.data });
+        if pipeline.spilled() >= MANY_SPILLED {
+            self.fold.drain(pipeline);
+        }
+        Ok(())
+    }
+
+    /// Ends windows one by one, so that no more than one is untold.
+    #[cold]
+    fn pass(pipeline: &mut Pipeline, fold: &mut Fold, time: u64, empty_windows: &mut u64) {
+        while let Some(end) = pipeline.window_end()
+            && time >= end
+        {
+            if *empty_windows == 0 {
+                pipeline.jump(time);
+            } else {
+                *empty_windows -= 1;
+                pipeline.reached(end);
+            }
+            fold.drain(pipeline);
+        }
+    }
+
+    #[cold]
+    fn link<'p>(
+        pipeline: &'p mut Option<(i32, Pipeline)>,
+        options: &Options,
+        window: Duration,
+        link_type: i32,
+    ) -> Result<&'p mut Pipeline, UnsupportedLink> {
+        let (_, pipeline) = match pipeline.take() {
+            Some((_, mut old)) => {
+                old.set_link(link_type)?;
+                pipeline.insert((link_type, old))
+            }
+            None => {
+                let settings = Settings {
+                    window,
+                    max_flows: options.max_flows as usize,
+                    mode: Mode::File,
+                    ..Settings::default()
+                };
+                let own = OwnAddresses::new(options.local.clone(), None);
+                pipeline.insert((link_type, Pipeline::new(link_type, own, settings)?))
+            }
+        };
+        Ok(pipeline)
+    }
+
+    fn finish(mut self, link_type: Option<i32>) -> Summary {
+        let mut summary =
+            Summary { link_type: summary::link_name(link_type.unwrap_or(-1)), ..Summary::default() };
+        let Some((_, mut pipeline)) = self.pipeline.take() else {
+            summary.mix = Mix::between(&Counters::default(), &Counters::default());
+            summary.windows = self.fold.take_windows();
+            return summary;
+        };
+        if let Some(end) = pipeline.window_end() {
+            pipeline.reached(end);
+        }
+        self.fold.drain(&mut pipeline);
+        let counters = pipeline.counters();
+        let mut all = counters.received;
+        all.add(counters.sent);
+        let flows = pipeline.flow_counts();
+        let (hosts, hosts_evicted) = self.fold.hosts();
+        let (first, last) = self.times.unwrap_or_default();
+        Summary {
+            count: summary::count(all),
+            captured_bytes: counters.captured_bytes,
+            first_time: self.times.map(|(first, _)| fold::timestamp(first)),
+            last_time: self.times.map(|(_, last)| fold::timestamp(last)),
+            duration_seconds: fold::seconds(last - first),
+            vlan_packets: counters.vlan_packets,
+            qinq_packets: counters.qinq_packets,
+            fragments: Fragments { first: counters.first_fragments, later: counters.later_fragments },
+            truncated: counters.truncated,
+            cut_before_network: counters.cut_before_network,
+            malformed: counters.malformed,
+            malformed_messages: counters.malformed_messages,
+            mix: Mix::between(&Counters::default(), &counters),
+            flows: FlowCounts { tcp: flows.tcp, udp: flows.udp, icmp: flows.icmp, other: flows.other },
+            flows_evicted: counters.evicted_flows,
+            hosts,
+            hosts_evicted,
+            top: self.fold.whole(&pipeline),
+            names: self.fold.names(),
+            windows: self.fold.take_windows(),
+            ..summary
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What each address sent and received, bounded.
+use std::net::IpAddr;
+
+use hashbrown::HashTable;
+
+use crate::flows::record::Tally;
+
+/// One address as a source and as a destination.
+#[derive(Clone, Copy, Debug)]
+pub struct Address {
+    pub address: IpAddr,
+    pub sent: Tally,
+    pub received: Tally,
+    used: bool,
+}
+
+/// Addresses and their traffic; past the bound one that was not used for longest makes room.
+#[derive(Debug)]
+pub struct Addresses {
+    index: HashTable<u32>,
+    rows: Vec<Address>,
+    most: usize,
+    hand: usize,
+    seed: [u64; 2],
+    seen: u64,
+    evicted: u64,
+}
+
+const MOST_CHANCES: usize = 8;
+
+impl Addresses {
+    pub fn new(most: usize, seed: [u64; 2]) -> Self {
+        let most = most.clamp(1, u32::MAX as usize);
+        Self { index: HashTable::new(), rows: Vec::new(), most, hand: 0, seed, seen: 0, evicted: 0 }
+    }
+
+    #[inline]
+    pub fn sent(&mut self, address: IpAddr, tally: Tally) {
+        if let Some(row) = self.row(address) {
+            row.sent.add(tally);
+        }
+    }
+
+    #[inline]
+    pub fn received(&mut self, address: IpAddr, tally: Tally) {
+        if let Some(row) = self.row(address) {
+            row.received.add(tally);
+        }
+    }
+
+    /// Distinct addresses; one that was evicted and comes back counts again.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    pub fn rows(&self) -> &[Address] {
+        &self.rows
+    }
+
+    pub fn clear(&mut self) {
+        self.index.clear();
+        self.rows.clear();
+        (self.hand, self.seen, self.evicted) = (0, 0, 0);
+    }
+
+    #[inline]
+    fn row(&mut self, address: IpAddr) -> Option<&mut Address> {
+        let hash = hash(&address, self.seed);
+        let rows = &self.rows;
+        let same = |slot: &u32| rows.get(*slot as usize).is_some_and(|row| row.address == address);
+        let slot = match self.index.find(hash, same) {
+            Some(slot) => *slot,
+            None => self.insert(address, hash),
+        };
+        let row = self.rows.get_mut(slot as usize)?;
+        row.used = true;
+        Some(row)
+    }
+
+    fn insert(&mut self, address: IpAddr, hash_of_address: u64) -> u32 {
+        self.seen += 1;
+        let row = Address { address, sent: Tally::default(), received: Tally::default(), used: true };
+        let slot = if self.rows.len() < self.most {
+            self.rows.push(row);
+            self.rows.len() - 1
+        } else {
+            self.evict(row)
+        };
+        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+        let (rows, seed) = (&self.rows, self.seed);
+        self.index.insert_unique(hash_of_address, slot, |slot| {
+            rows.get(*slot as usize).map_or(0, |row| hash(&row.address, seed))
+        });
+        slot
+    }
+
+    fn evict(&mut self, row: Address) -> usize {
+        for _ in 0..MOST_CHANCES {
+            match self.rows.get_mut(self.hand) {
+                Some(old) if old.used => old.used = false,
+                _ => break,
+            }
+            self.hand = (self.hand + 1) % self.most;
+        }
+        let slot = self.hand;
+        self.hand = (self.hand + 1) % self.most;
+        self.evicted += 1;
+        if let Some(old) = self.rows.get_mut(slot) {
+            if let Ok(found) =
+                self.index.find_entry(hash(&old.address, self.seed), |other| *other as usize == slot)
+            {
+                found.remove();
+            }
+            *old = row;
+        }
+        slot
+    }
+}
+
+/// Keyed: whoever sends packets chooses the addresses.
+#[inline]
+pub fn hash(address: &IpAddr, seed: [u64; 2]) -> u64 {
+    let [seed_0, seed_1] = seed;
+    let bits = match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()) | 1 << 64,
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let [low, high] = [bits, bits >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+    let first = fold(low ^ seed_0, high ^ seed_1);
+    fold(first ^ seed_1, (0xa076_1d64_78bd_642f ^ seed_0) | 1)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both halves of the product are meant")]
+const fn fold(a: u64, b: u64) -> u64 {
+    let product = (a as u128).wrapping_mul(b as u128);
+    product as u64 ^ (product >> 64) as u64
+}
