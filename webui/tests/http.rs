@@ -34,7 +34,7 @@ async fn pages_need_a_log_in_and_the_api_says_so_to_programs() {
 async fn every_response_carries_the_security_headers() {
     let service = Service::start().await;
     let mut browser = Browser::logged_in(service.port).await;
-    let asset = browser.get("/login").await.text().await.unwrap();
+    let asset = browser.get("/").await.text().await.unwrap();
     let asset = asset.split("href=\"/assets/").nth(1).unwrap().split('"').next().unwrap();
     let asset = format!("/assets/{asset}");
     let mut paths: Vec<&str> = PAGES.to_vec();
