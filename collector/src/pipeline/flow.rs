@@ -276,11 +276,12 @@ impl Pipeline {
             }
             return;
         }
-        let (mut untold, backward) = (row.forward, row.backward);
+        let (mut untold, backward, sent) = (row.forward, row.backward, row.sent);
         let was_told = row.identity.is_some();
         if !self.telling.spill(window, row) {
             untold.add(backward);
             self.counting.counters.untold.add(untold);
+            self.counting.counters.untold_sent.add(sent);
             if was_told && let Some(entry) = self.table.get_mut(slot) {
                 entry.introduced = false;
             }
