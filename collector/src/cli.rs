@@ -1,1 +1,112 @@
-//! To be written.
+//! The collector's arguments, and its commands that only say something and end.
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use shared::error::ErrorChain;
+use shared::telemetry::LogLevel;
+use weir_shared as shared;
+
+use crate::config::{self, Config, Overrides};
+use crate::{daemon, interface, replay};
+
+/// Captures this machine's traffic and says who uses it.
+#[derive(Debug, Parser)]
+#[command(name = "weir-collector", version)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command. A flag wins over the environment, that over the file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Common {
+    /// Configuration file; without one the built-in defaults run
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Interface to capture: auto, primary, all, a name, a glob or !glob; may be given several times
+    #[arg(long = "interface", value_name = "NAME")]
+    pub interfaces: Vec<String>,
+    /// Folder of totals and journal
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Unix socket for readers
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Unix socket for root
+    #[arg(long, value_name = "PATH")]
+    pub control_socket: Option<PathBuf>,
+    /// trace, debug, info, warn or error
+    #[arg(long, value_name = "LEVEL", default_value = "info", global = true)]
+    pub log_level: LogLevel,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Capture until stopped (the default)
+    Run,
+    /// Analyse a capture file, without any privilege
+    Replay(replay::Options),
+    /// What detection sees, what would be captured, and why
+    Interfaces {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the configuration and say what is wrong
+    Check,
+}
+
+impl Arguments {
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Some(Command::Replay(options)) => replay::run(&options),
+            Some(Command::Interfaces { json }) => interfaces(&self.common, json),
+            Some(Command::Check) => check(&self.common),
+            Some(Command::Run) | None => daemon::main(&self.common),
+        }
+    }
+}
+
+fn interfaces(common: &Common, json: bool) -> ExitCode {
+    if let Err(error) = shared::telemetry::start(common.log_level) {
+        return fail(&error, 1);
+    }
+    let config = match Config::load(common.config.as_deref(), &Overrides::from(common)) {
+        Ok(config) => config,
+        Err(error) => return fail(&error, daemon::EXIT_USAGE),
+    };
+    match interface::command(&config.capture.interfaces, json) {
+        Ok(text) => print(&text),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn check(common: &Common) -> ExitCode {
+    let overrides = Overrides::from(common);
+    let text = match config::check(common.config.as_deref(), &overrides) {
+        Ok(text) => text,
+        Err(error) => return fail(&error, daemon::EXIT_USAGE),
+    };
+    let filter = Config::load(common.config.as_deref(), &overrides).map(|config| config.capture.filter);
+    match filter.map_or(Ok(()), |filter| daemon::check_filter(&filter)) {
+        Ok(()) => print(&text),
+        Err(error) => fail(&error, daemon::EXIT_USAGE),
+    }
+}
+
+/// A reader that has gone is no failure of ours.
+fn print(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&error, 1),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("weir-collector: {}", ErrorChain(error));
+    ExitCode::from(code)
+}

@@ -1,1 +1,291 @@
-//! To be written.
+//! The running collector: the one place where its parts are wired together.
+//!
+//! In this order: arguments and configuration, the capture worker (before any thread), state on disk, sockets, then the
+//! threads: `interfaces`, `engine`, `rpc`. The main thread stays with the worker, whose life hangs on it.
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use shared::config::ConfigError;
+use shared::error::ErrorChain;
+use shared::socket::{SocketError, SocketGroup};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use weir_shared as shared;
+
+use crate::capture::lengths::SnapLength;
+use crate::cli::Common;
+use crate::config::{self, Config, Overrides};
+use crate::counters::Counters;
+use crate::engine::command::Handle;
+use crate::engine::{CaptureSettings, Engine, Input, Parts};
+use crate::interface;
+use crate::journal::Journal;
+use crate::rpc::{self, Socket};
+use crate::window::{self, Traffic};
+use crate::worker::filter;
+use crate::worker::supervise::{Supervisor, WorkerHandle};
+
+/// Messages on their way to the engine; a worker that is ahead of it waits.
+const INPUTS_WAITING: usize = 1_024;
+const COLLECTOR_MODE: u32 = 0o660;
+const CONTROL_MODE: u32 = 0o600;
+/// Filters are checked for this data link type (<https://www.tcpdump.org/linktypes.html>).
+const ETHERNET: i32 = 1;
+
+/// Wrong use or configuration.
+pub const EXIT_USAGE: u8 = 2;
+/// A socket or the sandbox could not be set up as asked: starting again would not help (`EX_CONFIG`, sysexits.h).
+pub const EXIT_SETUP: u8 = 78;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("logging")]
+    Log(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("configuration")]
+    Config(#[from] ConfigError),
+    #[error("configuration: [capture] filter")]
+    Filter(#[source] filter::FilterError),
+    #[error("socket")]
+    Socket(#[from] SocketError),
+    #[error("{step}")]
+    Run { step: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Filter(_) => EXIT_USAGE,
+            Self::Socket(_) => EXIT_SETUP,
+            Self::Log(_) | Self::Run { .. } => 1,
+        }
+    }
+}
+
+fn at<E: Into<Box<dyn std::error::Error + Send + Sync>>>(step: &'static str) -> impl Fn(E) -> Failure {
+    move |source| Failure::Run { step, source: source.into() }
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub fn main(common: &Common) -> ExitCode {
+    match run(common) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("weir-collector: {}", ErrorChain(&failure));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(common: &Common) -> Result<(), Failure> {
+    shared::telemetry::start(common.log_level).map_err(|error| Failure::Log(Box::new(error)))?;
+    let overrides = Overrides::from(common);
+    let config = Config::load(common.config.as_deref(), &overrides)?;
+    check_filter(&config.capture.filter)?;
+    for note in &config.notes {
+        tracing::warn!("{note}");
+    }
+    let (supervisor, worker) = Supervisor::start().map_err(at("start the capture worker"))?;
+    let directory = &config.state.directory;
+    let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
+    let journal = Arc::new(journal);
+    let counters = Counters::open(directory).map_err(at("open the totals"))?;
+    let listeners = listeners(&config)?;
+
+    let (input, inputs) = sync_channel(INPUTS_WAITING);
+    let engine = spawn_engine(&config, worker.clone(), counters, Arc::clone(&journal), (&input, inputs))?;
+    let stop = CancellationToken::new();
+    let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
+    let rpc =
+        spawn_rpc(listeners, Handle { engine: input.clone(), journal }, stop.clone(), (worker, reload))?;
+
+    let served = supervisor.run(|event| {
+        // fails only when the engine has ended, and then `join` below says why
+        drop(input.send(Input::Worker(event)));
+    });
+    drop(input.send(Input::Stop));
+    let finished = engine.join();
+    stop.cancel();
+    let closed = rpc.join();
+    served.map_err(at("serve the capture worker"))?;
+    finished.map_err(|_| at("engine")("its thread panicked"))?;
+    closed.map_err(|_| at("rpc")("its thread panicked"))?.map_err(at("serve gRPC"))
+}
+
+pub(crate) fn check_filter(filter: &str) -> Result<(), Failure> {
+    if !filter.is_empty() {
+        filter::check(filter, ETHERNET).map_err(Failure::Filter)?;
+    }
+    Ok(())
+}
+
+fn spawn_engine(
+    config: &Config,
+    worker: WorkerHandle,
+    counters: Counters,
+    journal: Arc<Journal>,
+    (input, inputs): (&SyncSender<Input>, Receiver<Input>),
+) -> Result<JoinHandle<()>, Failure> {
+    let links = input.clone();
+    // fails only when the engine has ended
+    let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
+        .map_err(at("watch the interfaces"))?;
+    let engine = Engine::new(Parts {
+        settings: CaptureSettings::from(&config.capture),
+        window: Duration::from_secs(u64::from(config.capture.window_seconds)),
+        attribution: config.process.attribution.status(),
+        traffic: Traffic::new(window::Settings {
+            rows: config.capture.window_rows,
+            ..window::Settings::default()
+        }),
+        counters,
+        journal,
+        worker,
+        watcher,
+    });
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || engine.run(&inputs))
+        .map_err(at("start the engine"))
+}
+
+type Listeners = Vec<(UnixListener, Socket)>;
+
+/// The sockets that systemd passed, else our own.
+fn listeners(config: &Config) -> Result<Listeners, Failure> {
+    let mut passed = listenfd::ListenFd::from_env();
+    if passed.len() >= 2 {
+        let mut take =
+            |number| passed.take_unix_listener(number).map_err(at("take the sockets from systemd"));
+        let group = group_of(&config.socket.path);
+        let sockets = [(take(0)?, Socket::Collector { group }), (take(1)?, Socket::Control)];
+        return Ok(sockets.into_iter().filter_map(|(listener, socket)| Some((listener?, socket))).collect());
+    }
+    let socket = &config.socket;
+    let group = match socket.group_configured {
+        true => SocketGroup::Required(socket.group.clone()),
+        false => SocketGroup::IfThere(socket.group.clone()),
+    };
+    let collector = shared::socket::bind(&socket.path, COLLECTOR_MODE, &group)?;
+    let control = shared::socket::bind(&socket.control_path, CONTROL_MODE, &SocketGroup::Own)?;
+    if let Some(warning) = &collector.warning {
+        tracing::warn!("{warning}");
+    }
+    let group = group_of(&socket.path);
+    tracing::info!(socket = %socket.path.display(), control = %socket.control_path.display(), "listening");
+    Ok(vec![(collector.listener, Socket::Collector { group }), (control.listener, Socket::Control)])
+}
+
+/// The group that may connect is the one that the socket's file has.
+fn group_of(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|metadata| metadata.gid())
+}
+
+/// What a reload needs.
+struct Reload {
+    common: Common,
+    overrides: Overrides,
+    config: Config,
+    input: SyncSender<Input>,
+}
+
+impl Reload {
+    /// A configuration that is refused leaves the old one in force.
+    async fn again(&mut self) {
+        let config = match Config::load(self.common.config.as_deref(), &self.overrides) {
+            Ok(config) => config,
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "the configuration was refused; the old one stays");
+                return;
+            }
+        };
+        if let Err(error) = filter::compile(&config.capture.filter, ETHERNET).await {
+            tracing::error!(%error, "[capture] filter was refused; the old configuration stays");
+            return;
+        }
+        for key in self.config.needs_restart(&config) {
+            tracing::warn!(key, "this key's change takes effect at the next start");
+        }
+        let settings = CaptureSettings::from(&config.capture);
+        match self.input.try_send(Input::Configured(Box::new(settings))) {
+            Ok(()) => tracing::info!("the configuration was read again"),
+            Err(_) => tracing::error!("the collector is too busy to take a configuration; try again"),
+        }
+        self.config = config;
+    }
+}
+
+type Served = Result<(), rpc::ServeError>;
+
+fn spawn_rpc(
+    listeners: Listeners,
+    handle: Handle,
+    stop: CancellationToken,
+    (worker, reload): (WorkerHandle, Reload),
+) -> Result<JoinHandle<Served>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(at("start the rpc runtime"))?;
+    let serve = move || {
+        runtime.block_on(async {
+            tokio::spawn(signals(worker.clone(), reload));
+            let served = rpc::serve(listeners, handle, stop).await;
+            worker.stop(); // without its sockets the collector is of no use to anybody
+            served
+        })
+    };
+    std::thread::Builder::new().name("rpc".to_owned()).spawn(serve).map_err(at("start the rpc thread"))
+}
+
+async fn signals(worker: WorkerHandle, mut reload: Reload) {
+    let streams =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
+        tracing::error!("signals cannot be listened to; stop this process with SIGKILL");
+        return;
+    };
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::debug!(%error, "nobody waits to hear that we are ready");
+    }
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => reload.again().await,
+        }
+    }
+    tracing::info!("stopping");
+    worker.stop();
+}
+
+impl From<&Common> for Overrides {
+    fn from(common: &Common) -> Self {
+        Self {
+            interfaces: common.interfaces.clone(),
+            state: common.state.clone(),
+            socket: common.socket.clone(),
+            control_socket: common.control_socket.clone(),
+        }
+    }
+}
+
+impl From<&config::Capture> for CaptureSettings {
+    fn from(capture: &config::Capture) -> Self {
+        Self {
+            selection: capture.interfaces.clone(),
+            filter: capture.filter.clone(),
+            snap_length: match capture.snap_length {
+                config::SnapLength::Auto => SnapLength::Auto,
+                config::SnapLength::Bytes(bytes) => SnapLength::Fixed(bytes),
+            },
+            buffer_mib: u16::try_from(capture.buffer_mib).unwrap_or(u16::MAX),
+            promiscuous: capture.promiscuous,
+        }
+    }
+}

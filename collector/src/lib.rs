@@ -8,13 +8,16 @@
 //! `worker::supervise` (records in) → `window` (closed spans with ranked lists) → `engine` (owns all state, joins
 //! `counters` and `interface`) → `journal` (until readers have them) and `publish` → `rpc` (gRPC on Unix sockets).
 //!
-//! `replay` runs capture to window over a file in one process. `daemon` is the only wiring.
+//! `database` is the kind of file that `journal` and `counters` keep. `replay` runs capture to window over a file in one
+//! process. `daemon` is the only wiring.
 pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod counters;
 pub mod daemon;
+pub mod database;
 pub mod decode;
+pub mod detect;
 pub mod engine;
 pub mod flows;
 pub mod interface;

@@ -90,3 +90,11 @@ pub struct DayRow {
     pub kernel: KernelCounters,
     pub in_totals: bool,
 }
+
+/// Days, oldest first, and the time zone whose midnights part them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Days {
+    /// IANA name, such as `Europe/Berlin`.
+    pub time_zone: String,
+    pub rows: Vec<DayRow>,
+}

@@ -25,3 +25,11 @@ pub struct JournalOpened {
     pub oldest_sequence: u64,
     pub next_sequence: u64,
 }
+
+/// What a reader of the journal wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalKind {
+    Window,
+    Alert,
+    Gap,
+}

@@ -144,6 +144,13 @@ impl<T> Default for Ranked<T> {
     }
 }
 
+/// A list, and since when its rows count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since<T> {
+    pub since: Timestamp,
+    pub list: T,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Others {
     /// How many rows these are, as far as they could be told apart.

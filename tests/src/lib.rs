@@ -1,1 +1,9 @@
-
+//! What the tests of the real binaries share. Everything here starts real processes and cleans up after itself.
+pub mod browser;
+pub mod history;
+pub mod lab;
+pub mod network;
+pub mod process;
+pub mod program;
+pub mod wait;
+pub mod web;

@@ -1,3 +1,6 @@
-//! Where frames come from.
+//! Where frames come from: an interface, live (`live`, with the length program of `lengths`), or a capture file (`file`,
+//! `pcapng`).
 pub mod file;
+pub mod lengths;
+pub mod live;
 mod pcapng;

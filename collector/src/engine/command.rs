@@ -74,6 +74,10 @@ pub struct Handle {
 }
 
 impl Handle {
+    pub const fn new(engine: SyncSender<super::Input>, journal: Arc<Journal>) -> Self {
+        Self { engine, journal }
+    }
+
     pub async fn status(&self) -> Result<Status, AskError> {
         self.ask(Command::Status).await
     }

@@ -1,8 +1,161 @@
 //! One thread owns windows, totals and the journal's writing end; others send it `Input` and read what it publishes.
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use shared::health::{Attribution, Degraded};
+use weir_shared as shared;
+
+use crate::capture::lengths::SnapLength;
+use crate::counters::{self, CounterSource, Counters, Reading};
+use crate::detect::{self, Alerts, Detector, WorkerFacts};
+use crate::interface::{Link, Selection, Watcher};
+use crate::journal::Journal;
+use crate::window::Traffic;
+use crate::worker::supervise::{Event, WorkerHandle};
+
+mod answers;
+mod backlog;
+mod captures;
 pub mod command;
+mod live;
+mod records;
+mod second;
+mod watches;
+
+use backlog::Backlog;
+use captures::Captures;
+use live::Publisher;
+use second::Accounts;
+use watches::Watches;
+
+const TICK: Duration = Duration::from_secs(1);
 
 /// What the engine's thread takes in, one at a time.
 #[derive(Debug)]
 pub enum Input {
     Command(command::Command),
+    Worker(Event),
+    Links(Vec<Link>),
+    /// A new configuration that passed its checks.
+    Configured(Box<CaptureSettings>),
+    Stop,
+}
+
+/// What of the configuration the engine acts on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureSettings {
+    pub selection: Selection,
+    pub filter: String,
+    pub snap_length: SnapLength,
+    pub buffer_mib: u16,
+    pub promiscuous: bool,
+}
+
+/// What the engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub settings: CaptureSettings,
+    pub window: Duration,
+    pub attribution: Attribution,
+    pub traffic: Traffic,
+    pub counters: Counters,
+    pub journal: Arc<Journal>,
+    pub worker: WorkerHandle,
+    pub watcher: Watcher,
+}
+
+/// Owns all state; runs on a thread of its own.
+#[derive(Debug)]
+pub struct Engine {
+    started: Timestamp,
+    settings: CaptureSettings,
+    window: Duration,
+    attribution: Attribution,
+    links: Vec<Link>,
+    captures: Captures,
+    traffic: Traffic,
+    counters: Counters,
+    counter_source: Box<dyn CounterSource>,
+    /// Counters are not what they should be, since the start.
+    counters_degraded: Option<Degraded>,
+    /// They could not be read at the last tick.
+    counters_trouble: Option<String>,
+    readings: Vec<Reading>,
+    /// By interface name, over all its openings.
+    accounts: Accounts,
+    journal: Arc<Journal>,
+    backlog: Backlog,
+    detectors: Vec<Box<dyn Detector>>,
+    alerts: Alerts,
+    worker: WorkerHandle,
+    worker_facts: WorkerFacts,
+    watcher: Watcher,
+    watches: Watches,
+    publisher: Publisher,
+    refused_records: u64,
+    stopping: bool,
+}
+
+impl Engine {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher } = parts;
+        // alert ids stay above those of every earlier run: there are never more alerts than journal entries
+        let (counter_source, counters_degraded) = counters::open_source();
+        let first_alert = journal.last_sequence().borrow().saturating_add(1);
+        Self {
+            started: Timestamp::now(),
+            settings,
+            window,
+            attribution,
+            links: Vec::new(),
+            captures: Captures::default(),
+            traffic,
+            counters,
+            counter_source,
+            counters_degraded,
+            counters_trouble: None,
+            readings: Vec::new(),
+            accounts: Accounts::new(),
+            backlog: Backlog::new(Arc::clone(&journal)),
+            journal,
+            detectors: detect::all(),
+            alerts: Alerts::new(first_alert),
+            worker,
+            worker_facts: WorkerFacts { running: true, ..WorkerFacts::default() },
+            watcher,
+            watches: Watches::default(),
+            publisher: Publisher::default(),
+            refused_records: 0,
+            stopping: false,
+        }
+    }
+
+    /// Until told to stop, or until nobody can tell it anything any more.
+    pub fn run(mut self, inputs: &Receiver<Input>) {
+        let mut tick = Instant::now();
+        while !self.stopping {
+            match inputs.recv_timeout(tick.saturating_duration_since(Instant::now())) {
+                Ok(input) => self.take(input),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if Instant::now() >= tick {
+                self.tick();
+                tick = Instant::now() + TICK;
+            }
+        }
+        self.finish(inputs);
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Command(command) => self.answer(command),
+            Input::Worker(event) => self.worker_event(event),
+            Input::Links(links) => self.links_changed(links),
+            Input::Configured(settings) => self.configured(*settings),
+            Input::Stop => self.stopping = true,
+        }
+    }
 }

@@ -1,0 +1,8 @@
+//! Traffic of known content for tests and benchmarks.
+//!
+//! `generate` writes capture files beside the truth of what is in them, `compare` holds a program's answer against that
+//! truth, `frames` builds single frames, `send` puts them on an interface.
+pub mod compare;
+pub mod frames;
+pub mod generate;
+pub mod send;

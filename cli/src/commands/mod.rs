@@ -1,0 +1,68 @@
+//! One file a command; each asks, then prints.
+mod alerts;
+mod flows;
+mod hosts;
+mod interfaces;
+mod packet_line;
+mod packets;
+mod status;
+mod watch;
+
+use shared::client::{Collector, ListRequest};
+use shared::json::OthersItem;
+use shared::units::Units;
+use weir_shared as shared;
+
+use crate::args::{Arguments, Command, List};
+use crate::output::Output;
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    arguments.check()?;
+    let collector = Collector::connect(&arguments.socket()).await?;
+    let mut out = Output::standard();
+    match &arguments.command {
+        Command::Status => status::run(&collector, &arguments, &mut out).await?,
+        Command::Interfaces(format) => interfaces::run(&collector, &arguments, *format, &mut out).await?,
+        Command::Hosts(list) => hosts::run(&collector, &arguments, list, &mut out).await?,
+        Command::Flows(list) => flows::run(&collector, &arguments, list, &mut out).await?,
+        Command::Packets(packets) => packets::run(&collector, &arguments, packets, &mut out).await?,
+        Command::Alerts(alerts) => alerts::run(&collector, &arguments, alerts, &mut out).await?,
+        Command::Watch => watch::run(&collector, &arguments, &mut out).await?,
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn list_request(arguments: &Arguments, list: &List) -> ListRequest {
+    ListRequest {
+        interface: arguments.interface.clone().unwrap_or_default(),
+        limit: list.limit,
+        search: list.search.clone(),
+    }
+}
+
+/// Ends at Ctrl+C or a request to terminate.
+async fn interrupted() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn bytes(count: u64) -> String {
+    shared::units::ByteCount(count).to_string()
+}
+
+fn rate(units: Units, bits_per_second: u64) -> String {
+    units.rate(bits_per_second / 8)
+}
+
+/// What the list does not name, or nothing where it names all.
+fn others_cell(others: &OthersItem) -> Option<String> {
+    let traffic = others.traffic;
+    (traffic != shared::json::Traffic::default()).then(|| match others.rows {
+        0 => "others".to_owned(),
+        rows => format!("{rows} others"),
+    })
+}

@@ -1,0 +1,85 @@
+//! collector.toml as it is written: every key of every section, unchecked. Numbers are wide, so that one out of range is
+//! refused with its range.
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// Every key that has a default.
+pub(super) const DEFAULTS: &str = r#"
+[capture]
+interfaces = ["auto"]
+filter = ""
+snap_length = "auto"
+buffer_mib = 8
+promiscuous = false
+window_seconds = 10
+window_rows = 50
+hour_rows = 1000
+
+[socket]
+path = "/run/weir/collector.sock"
+control_path = "/run/weir/control.sock"
+group = "weir"
+
+[state]
+directory = "/var/lib/weir/collector"
+journal_max_mib = 256
+journal_max_days = 7
+
+[process]
+attribution = "auto"
+pin_directory = "/sys/fs/bpf/weir"
+"#;
+
+/// Split at commas when they come from the environment.
+pub(super) const LISTS: [&str; 1] = ["capture.interfaces"];
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) capture: Capture,
+    pub(super) socket: Socket,
+    pub(super) state: State,
+    pub(super) process: Process,
+    /// Known by name, so that a file of a later version is refused with the right reason.
+    pub(super) quota: Option<serde_json::Value>,
+    pub(super) detect: Option<serde_json::Value>,
+    pub(super) compat: Option<serde_json::Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Capture {
+    pub(super) interfaces: Vec<String>,
+    pub(super) filter: String,
+    /// A word or a number.
+    pub(super) snap_length: serde_json::Value,
+    pub(super) buffer_mib: i64,
+    pub(super) promiscuous: bool,
+    pub(super) window_seconds: i64,
+    pub(super) window_rows: i64,
+    pub(super) hour_rows: i64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Socket {
+    pub(super) path: PathBuf,
+    pub(super) control_path: PathBuf,
+    pub(super) group: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    pub(super) directory: PathBuf,
+    pub(super) journal_max_mib: i64,
+    pub(super) journal_max_days: i64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Process {
+    pub(super) attribution: super::AttributionChoice,
+    pub(super) pin_directory: PathBuf,
+}

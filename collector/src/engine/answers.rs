@@ -1,0 +1,42 @@
+//! Questions to the engine, and what it does once a second.
+use jiff::Timestamp;
+
+use super::Engine;
+use super::command::{Command, ListQuery, Since};
+use crate::interface::interface_infos;
+
+/// Rows of a list when the caller does not say.
+const DEFAULT_ROWS: usize = 100;
+const MOST_ROWS: usize = 10_000;
+
+impl Engine {
+    pub(super) fn answer(&mut self, command: Command) {
+        let now = Timestamp::now();
+        // an answer that nobody waits for any more is no loss
+        match command {
+            Command::Status(reply) => drop(reply.send(self.status(now))),
+            Command::Interfaces(reply) => {
+                let choices = self.settings.selection.choose(&self.links);
+                drop(reply.send(interface_infos(&self.links, &choices)));
+            }
+            Command::Hosts(query, reply) => {
+                let list = self.traffic.hosts(&query.interface, &query.search, rows(&query));
+                drop(reply.send(Since { since: self.started, list }));
+            }
+            Command::Flows(query, reply) => {
+                let list = self.traffic.flows(&query.interface, &query.search, rows(&query));
+                drop(reply.send(Since { since: self.started, list }));
+            }
+            Command::Days(reply) => drop(reply.send(self.counters.days())),
+            Command::Subscribe(reply) => drop(reply.send(self.subscription(now))),
+            Command::Watch(request) => self.watch(request),
+        }
+    }
+}
+
+fn rows(query: &ListQuery) -> usize {
+    match query.limit {
+        0 => DEFAULT_ROWS,
+        limit => limit.min(MOST_ROWS),
+    }
+}

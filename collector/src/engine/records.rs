@@ -1,0 +1,229 @@
+//! What the engine does with what the capture worker says, and what it tells it to do.
+use std::time::Instant;
+
+use jiff::Timestamp;
+use shared::journal::JournalRecord;
+use shared::report::{Gap, KernelCounters};
+use weir_shared as shared;
+
+use super::captures::Change;
+use super::command::WatchRequest;
+use super::{CaptureSettings, Engine};
+use crate::capture::live::Wanted;
+use crate::flows::own::OwnAddresses;
+use crate::interface::Link;
+use crate::worker::records::{Command, Open, Packets, Record, Watch};
+use crate::worker::supervise::Event;
+
+const DEFAULT_PACKETS_PER_SECOND: u32 = 200;
+const MOST_PACKETS_PER_SECOND: u32 = 2_000;
+const MAX_FLOWS: u32 = 262_144;
+
+impl Engine {
+    pub(super) fn worker_event(&mut self, event: Event) {
+        match event {
+            Event::Started { pid, confinement } => {
+                tracing::info!(pid, ?confinement, "the capture worker is confined and ready");
+                self.worker_facts.running = true;
+            }
+            Event::Died { status, gap_start, retry_in, .. } => {
+                tracing::error!(status, ?retry_in, since = %gap_start, "the capture worker ended; it is started again");
+                self.worker_facts.deaths = self.worker_facts.deaths.saturating_add(1);
+                self.worker_facts.last_death = status;
+                self.worker_facts.running = false;
+                for id in self.captures.worker_died() {
+                    self.end(id);
+                }
+                self.watches.worker_died();
+            }
+            Event::StartFailed { error, retry_in } => {
+                tracing::error!(error, ?retry_in, "the capture worker could not be started");
+                self.worker_facts.last_death = error;
+            }
+            Event::Recovered { gap_start, gap_end } => {
+                let reason = format!("the capture worker ended ({})", self.worker_facts.last_death);
+                self.gap(gap_start, gap_end, "", reason);
+            }
+            Event::Record(record) => self.record(record),
+        }
+    }
+
+    fn record(&mut self, record: Record) {
+        match record {
+            Record::Traffic { id, record } => {
+                if let Err(error) = self.traffic.apply(id, record) {
+                    self.refused_records = self.refused_records.saturating_add(1);
+                    tracing::debug!(%error, "a record of the capture worker was refused");
+                }
+            }
+            Record::Opened { id, link_type, .. } => {
+                if let Some(capture) = self.captures.opened(id) {
+                    tracing::info!(interface = capture.name, link_type, "capturing");
+                    self.traffic.interface_opened(id, &capture.name, capture.in_totals);
+                }
+            }
+            Record::Failed { id, error } => {
+                let name = self.captures.by_id(id).map(|capture| capture.name.clone()).unwrap_or_default();
+                tracing::warn!(interface = name, %error, "cannot capture; tried again later");
+                self.captures.failed(id, error.to_string(), Instant::now());
+            }
+            Record::Gone { id, reason } => {
+                tracing::warn!(
+                    id,
+                    reason,
+                    "a captured interface went away; it is opened again when it is back"
+                );
+                self.end(id);
+                self.captures.gone(id, reason, Instant::now());
+            }
+            Record::Closed { id } => self.end(id),
+            Record::Outside { id, packets } => {
+                tracing::debug!(id, packets, "came in before the filter was attached")
+            }
+            Record::ClockJump { nanoseconds } => {
+                let now = Timestamp::now();
+                tracing::warn!(nanoseconds, "the wall clock jumped; the timeline follows");
+                self.gap(now, now, "", format!("the wall clock jumped by {:.1} s", seconds(nanoseconds)));
+            }
+            Record::Packets(packets) => self.packets(*packets),
+            Record::Ready { .. } | Record::Alive | Record::Done => {}
+        }
+    }
+
+    /// An opening has ended: what it captured is kept, its flows end, windows no longer wait for it.
+    fn end(&mut self, id: u16) {
+        let totals = self.traffic.totals(id);
+        self.captures.settle(id, totals.captured, totals.dropped_packets);
+        self.traffic.interface_closed(id);
+    }
+
+    pub(super) fn gap(&mut self, start: Timestamp, end: Timestamp, interface: &str, reason: String) {
+        let kernel = KernelCounters::default();
+        self.backlog.push(JournalRecord::Gap(Gap {
+            start,
+            end,
+            interface: interface.to_owned(),
+            reason,
+            kernel,
+        }));
+    }
+
+    pub(super) fn links_changed(&mut self, links: Vec<Link>) {
+        self.links = links;
+        self.reconcile();
+        let told: Vec<_> =
+            self.captures.iter().filter_map(|capture| Some((capture.id?, capture.mac))).collect();
+        for (id, mac) in told {
+            let own = self.own_addresses(mac);
+            self.tell(Command::OwnAddresses { id, own });
+        }
+    }
+
+    /// A configuration that was read again: what is captured otherwise than before is opened anew.
+    pub(super) fn configured(&mut self, settings: CaptureSettings) {
+        let reopen = CaptureSettings { selection: self.settings.selection.clone(), ..settings.clone() }
+            != self.settings;
+        self.settings = settings;
+        if reopen {
+            let changes = self.captures.close_all();
+            self.order(changes);
+        }
+        self.reconcile();
+    }
+
+    fn reconcile(&mut self) {
+        let choices = self.settings.selection.choose(&self.links);
+        let changes = self.captures.reconcile(&self.links, &choices);
+        self.order(changes);
+    }
+
+    pub(super) fn reopen_due(&mut self) {
+        let changes = self.captures.retry(Instant::now());
+        self.order(changes);
+    }
+
+    fn order(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            let command = match change {
+                Change::Open { id, name } => self.open_command(id, name),
+                Change::Close { id } => Command::Close { id },
+            };
+            self.tell(command);
+        }
+    }
+
+    fn open_command(&self, id: u16, interface: String) -> Command {
+        let capture = self.captures.by_id(id);
+        let primary = capture.is_some_and(|capture| capture.primary);
+        let settings = &self.settings;
+        let wanted = Wanted {
+            interface,
+            snap_length: settings.snap_length,
+            filter: settings.filter.clone(),
+            promiscuous: settings.promiscuous,
+            buffer_mib: if primary { settings.buffer_mib } else { (settings.buffer_mib / 4).max(1) },
+        };
+        let own = self.own_addresses(capture.and_then(|capture| capture.mac));
+        let window_millis = self.window_millis();
+        Command::Open(Box::new(Open { id, wanted, own, window_millis, max_flows: MAX_FLOWS }))
+    }
+
+    fn own_addresses(&self, mac: Option<[u8; 6]>) -> OwnAddresses {
+        let addresses = self.links.iter().flat_map(|link| &link.addresses).map(|address| address.ip);
+        OwnAddresses::new(addresses.collect(), mac)
+    }
+
+    pub(super) fn watch(&mut self, request: WatchRequest) {
+        if self.watches.is_full() {
+            return; // dropping the request ends the caller's stream
+        }
+        let interfaces = self.watched_interfaces(&request.interface);
+        let program = request.program.clone();
+        let most_packets_per_second = match request.most_packets_per_second {
+            0 => DEFAULT_PACKETS_PER_SECOND,
+            most => most.min(MOST_PACKETS_PER_SECOND),
+        };
+        let watch = self.watches.add(request);
+        self.tell(Command::Watch(Watch { watch, interfaces, program, most_packets_per_second }));
+    }
+
+    /// Empty for every one; of a name that is not captured, an id that no interface has.
+    fn watched_interfaces(&self, name: &str) -> Vec<u16> {
+        if name.is_empty() {
+            return Vec::new();
+        }
+        let named = self.captures.iter().find(|capture| capture.name == name);
+        vec![named.and_then(|capture| capture.id).unwrap_or(0)]
+    }
+
+    fn packets(&mut self, packets: Packets) {
+        let Packets { watch, lines, totals, .. } = packets;
+        if self.watches.request(watch).is_none() {
+            return;
+        }
+        let name = |id| self.captures.by_id(id).map_or("", |capture| capture.name.as_str());
+        let lines = lines.into_iter().map(|line| {
+            let interface = name(line.id);
+            line.into_header(interface)
+        });
+        let lines = lines.collect();
+        self.watches.deliver(watch, lines, &totals);
+    }
+
+    pub(super) fn close_left_watches(&mut self) {
+        for watch in self.watches.take_closed() {
+            self.tell(Command::StopWatch { watch });
+        }
+    }
+
+    fn tell(&mut self, command: Command) {
+        if let Err(error) = self.worker.send(command) {
+            tracing::error!(%error, "a command did not reach the capture worker");
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for a log line with one decimal")]
+fn seconds(nanoseconds: i64) -> f64 {
+    nanoseconds as f64 / 1e9
+}

@@ -1,0 +1,376 @@
+//! The worker's loop: waits for packets, commands and the tick, and never for anything else.
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::unistd::Pid;
+
+use super::outbox::{LinkError, Outbox, receive};
+use super::records::{
+    BUILD, Command, MOST_INTERFACES, MOST_MESSAGE_BYTES, Open, Record, RecordError, decode,
+};
+use super::sandbox::{self, SandboxError};
+use super::tap::Interface;
+use super::timeline::{Clocks, Timeline};
+use super::watch::Watches;
+use crate::capture::live::OpenError;
+
+/// How often what was counted is told while there is something to tell.
+const TICK: Duration = Duration::from_millis(100);
+/// How often a quiet worker says how far time has come.
+const SECOND: u64 = 1_000_000_000;
+/// A second that has ended is told so much later, when nothing of it can be on its way any more.
+const AFTER_SECOND: u64 = 30_000_000;
+/// Rows of one record.
+const MOST_ROWS: usize = 4_096;
+/// Records an interface tells in one tick, and while a window waits for it.
+const RECORDS_PER_TICK: u32 = 4;
+const RECORDS_WHEN_OVERDUE: u32 = 32;
+/// With more answers than these unsent no further command is read.
+const MOST_ANSWERS: usize = 128;
+
+/// Why the worker ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+enum WorkerError {
+    #[error("the capture worker is started by weir-collector only")]
+    Usage,
+    #[error("the sandbox could not be set up")]
+    Sandbox(#[from] SandboxError),
+    #[error("read random numbers")]
+    Random(#[source] io::Error),
+    #[error("name the process")]
+    Name(#[source] Errno),
+    #[error("read the clocks")]
+    Clock(#[source] Errno),
+    #[error("wait for packets")]
+    Poll(#[source] Errno),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+impl From<RecordError> for WorkerError {
+    fn from(error: RecordError) -> Self {
+        Self::Link(error.into())
+    }
+}
+
+/// The worker's process: the link to the collector is descriptor 0, `parent` the collector's process id. Exits with 78
+/// where the sandbox could not be set up.
+pub fn main(parent: Option<&str>) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("weir-collector: capture worker: {panic}");
+        std::process::abort(); // the collector starts another; a half-known state is worth nothing
+    }));
+    match work(parent) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let source =
+                std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            eprintln!("weir-collector: capture worker: {error}{source}");
+            ExitCode::from(if matches!(error, WorkerError::Sandbox(_)) { 78 } else { 1 })
+        }
+    }
+}
+
+fn work(parent: Option<&str>) -> Result<(), WorkerError> {
+    let parent = parent.and_then(|text| text.parse().ok()).map(Pid::from_raw).ok_or(WorkerError::Usage)?;
+    prctl::set_name(c"weir-capture").map_err(WorkerError::Name)?;
+    let seed = seed().map_err(WorkerError::Random)?;
+    let stdin = io::stdin();
+    let confinement = sandbox::confine_worker(parent)?;
+    let now = Clocks::read().map_err(WorkerError::Clock)?;
+    let mut worker = Worker {
+        outbox: Outbox::new(stdin.as_fd()),
+        socket: stdin.as_fd(),
+        buffer: vec![0; MOST_MESSAGE_BYTES],
+        interfaces: BTreeMap::new(),
+        watches: Watches::default(),
+        timeline: Timeline::new(now),
+        seed,
+        may_capture: confinement.may_capture,
+        finishing: false,
+        busy: false,
+        tick: Instant::now(),
+        telling: BTreeMap::new(),
+        telling_watches: false,
+        turn: 0,
+        sent: 0,
+    };
+    worker.outbox.tell(&Record::Ready { build: BUILD.to_owned(), confinement })?;
+    worker.run()
+}
+
+/// Keys the flow tables' hashes: who sends packets must not be able to guess them.
+fn seed() -> io::Result<[u64; 2]> {
+    let mut random = std::fs::File::open("/dev/urandom")?;
+    let mut halves = [[0u8; 8]; 2];
+    for half in &mut halves {
+        random.read_exact(half)?;
+    }
+    Ok(halves.map(u64::from_ne_bytes))
+}
+
+struct Worker<'a> {
+    socket: BorrowedFd<'a>,
+    outbox: Outbox<'a>,
+    buffer: Vec<u8>,
+    interfaces: BTreeMap<u16, Interface>,
+    watches: Watches,
+    timeline: Timeline,
+    seed: [u64; 2],
+    may_capture: bool,
+    finishing: bool,
+    /// Something came in since the last tick, or waits to be told.
+    busy: bool,
+    /// When the next tick is due.
+    tick: Instant,
+    /// Records that each interface may still tell in this tick.
+    telling: BTreeMap<u16, u32>,
+    telling_watches: bool,
+    /// Which interface tells first, each in turn.
+    turn: usize,
+    /// Messages sent at the last tick.
+    sent: u64,
+}
+
+/// What poll(2) found.
+struct Ready {
+    command: bool,
+    interfaces: Vec<(u16, PollFlags)>,
+}
+
+impl Worker<'_> {
+    fn run(&mut self) -> Result<(), WorkerError> {
+        loop {
+            let ready = self.wait()?;
+            self.follow_clock()?;
+            self.read(&ready);
+            if ready.command && !self.command()? {
+                return Ok(());
+            }
+            self.outbox.flush()?;
+            if Instant::now() >= self.tick {
+                self.tick()?;
+            } else {
+                self.tell()?;
+            }
+            self.remove_ended()?;
+            if self.finishing && self.interfaces.is_empty() && self.outbox.has_room() {
+                self.outbox.tell(&Record::Done)?;
+                return Ok(()); // the socket had room for what came before; where it has none the end says as much
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Result<Ready, WorkerError> {
+        let until_tick = self.tick.saturating_duration_since(Instant::now());
+        let patience = self.interfaces.values().filter_map(Interface::patience).min();
+        let wait = patience.map_or(until_tick, |patience| patience.min(until_tick));
+        let wait = PollTimeout::try_from(wait + Duration::from_micros(999)).unwrap_or(PollTimeout::ZERO);
+        let mut own = PollFlags::empty();
+        own.set(PollFlags::POLLIN, self.outbox.queued() < MOST_ANSWERS);
+        own.set(PollFlags::POLLOUT, !self.outbox.has_room());
+        let polled: Vec<(u16, BorrowedFd<'_>)> = self
+            .interfaces
+            .iter()
+            .filter_map(|(id, interface)| Some((*id, interface.descriptor()?)))
+            .collect();
+        let mut descriptors = vec![PollFd::new(self.socket, own)];
+        descriptors.extend(polled.iter().map(|(_, descriptor)| PollFd::new(*descriptor, PollFlags::POLLIN)));
+        match poll(&mut descriptors, wait) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(WorkerError::Poll(error)),
+        }
+        let mut found =
+            descriptors.iter().map(|descriptor| descriptor.revents().unwrap_or(PollFlags::empty()));
+        let command = found.next().is_some_and(|flags| {
+            flags.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR)
+        });
+        let interfaces =
+            polled.iter().map(|(id, _)| *id).zip(found).filter(|(_, flags)| !flags.is_empty()).collect();
+        Ok(Ready { command, interfaces })
+    }
+
+    fn follow_clock(&mut self) -> Result<(), WorkerError> {
+        let now = Clocks::read().map_err(WorkerError::Clock)?;
+        if let Some(nanoseconds) = self.timeline.advance(now) {
+            self.outbox.tell(&Record::ClockJump { nanoseconds })?;
+            for interface in self.interfaces.values_mut() {
+                interface.jump(&self.timeline);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, ready: &Ready) {
+        let was_busy = self.busy;
+        for (id, flags) in &ready.interfaces {
+            if let Some(interface) = self.interfaces.get_mut(id) {
+                if flags.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) {
+                    interface.error_seen();
+                }
+                self.busy |= interface.read(&self.timeline, &mut self.watches);
+            }
+        }
+        let asking = self
+            .interfaces
+            .iter_mut()
+            .filter(|(id, _)| !ready.interfaces.iter().any(|(read, _)| read == *id));
+        for (_, interface) in asking.filter(|(_, interface)| interface.patience().is_some()) {
+            self.busy |= interface.read(&self.timeline, &mut self.watches);
+        }
+        if self.busy && !was_busy {
+            // the clock of ticks starts with the first packet after a quiet time
+            self.tick = self.tick.min(Instant::now() + TICK);
+        }
+    }
+
+    /// False when the collector is gone or has closed the link.
+    fn command(&mut self) -> Result<bool, WorkerError> {
+        let message = match receive(self.socket, &mut self.buffer)? {
+            None => return Ok(true),
+            Some([]) => return Ok(false),
+            Some(message) => decode::<Command>(message)?,
+        };
+        match message {
+            Command::Open(open) => self.open(&open)?,
+            Command::Close { id } => self.close(id)?,
+            Command::OwnAddresses { id, own } => {
+                if let Some(interface) = self.interfaces.get_mut(&id) {
+                    interface.set_own(own);
+                }
+            }
+            Command::Watch(watch) => self.watches.start(watch, self.timeline.now()),
+            Command::StopWatch { watch } => {
+                if let Some(last) = self.watches.stop(watch) {
+                    self.outbox.tell(&last)?;
+                }
+            }
+            Command::Finish => {
+                self.finishing = true;
+                self.interfaces.values_mut().for_each(Interface::close);
+            }
+        }
+        self.busy = true;
+        self.tick = self.tick.min(Instant::now() + TICK);
+        Ok(true)
+    }
+
+    fn open(&mut self, open: &Open) -> Result<(), WorkerError> {
+        let id = open.id;
+        let begun = Instant::now();
+        let outcome = if !self.may_capture {
+            Err(OpenError::NoPermission)
+        } else if self.interfaces.len() >= MOST_INTERFACES || self.interfaces.contains_key(&id) {
+            let reason =
+                format!("{} interfaces are open, {MOST_INTERFACES} are possible", self.interfaces.len());
+            Err(OpenError::Pcap { step: format!("open {}", open.wanted.interface), reason })
+        } else {
+            Interface::open(open, self.seed)
+        };
+        let answer = match outcome {
+            Ok(interface) => {
+                let link_type = interface.link_type();
+                self.interfaces.insert(id, interface);
+                Record::Opened {
+                    id,
+                    link_type,
+                    micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+                }
+            }
+            Err(error) => Record::Failed { id, error },
+        };
+        Ok(self.outbox.tell(&answer)?)
+    }
+
+    fn close(&mut self, id: u16) -> Result<(), WorkerError> {
+        match self.interfaces.get_mut(&id) {
+            Some(interface) => interface.close(),
+            None => self.outbox.tell(&Record::Closed { id })?,
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), WorkerError> {
+        for interface in self.interfaces.values_mut() {
+            // a deleted interface is seen here at the latest, and a block that poll did not announce
+            if !self.busy {
+                self.busy |= interface.read(&self.timeline, &mut self.watches);
+            }
+            interface.tick(&self.timeline);
+        }
+        self.watches.tick(self.timeline.now());
+        self.telling =
+            self.interfaces.iter().map(|(id, interface)| (*id, records_in_a_tick(interface))).collect();
+        self.telling_watches = true;
+        self.turn = self.turn.wrapping_add(1);
+        self.tell()?;
+        if self.outbox.sent() == self.sent && self.outbox.has_room() && !self.busy {
+            self.outbox.tell(&Record::Alive)?;
+        }
+        self.sent = self.outbox.sent();
+        self.busy = self.watches.has_news() || self.interfaces.values().any(Interface::has_news);
+        let wait = if self.busy { TICK } else { self.until_next_second() };
+        self.tick = Instant::now() + wait;
+        Ok(())
+    }
+
+    fn until_next_second(&self) -> Duration {
+        let into_second = self.timeline.now().wrapping_sub(AFTER_SECOND) % SECOND;
+        Duration::from_nanos(SECOND - into_second)
+    }
+
+    /// Tells what this tick's bounds and the socket's room allow.
+    fn tell(&mut self) -> Result<(), WorkerError> {
+        let mut ids: Vec<u16> = self.telling.keys().copied().collect();
+        if !ids.is_empty() {
+            let first = self.turn % ids.len();
+            ids.rotate_left(first);
+        }
+        for id in ids {
+            self.tell_of(id)?;
+        }
+        while self.telling_watches && self.outbox.has_room() {
+            match self.watches.take() {
+                Some(record) => self.outbox.tell(&record)?,
+                None => self.telling_watches = false,
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_of(&mut self, id: u16) -> Result<(), WorkerError> {
+        let Some(left) = self.telling.get_mut(&id) else { return Ok(()) };
+        while *left > 0 && self.outbox.has_room() {
+            match self.interfaces.get_mut(&id).and_then(|interface| interface.take(MOST_ROWS)) {
+                Some(record) => self.outbox.tell(&record)?,
+                None => *left = 1,
+            }
+            *left -= 1;
+        }
+        if *left == 0 {
+            self.telling.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn remove_ended(&mut self) -> Result<(), WorkerError> {
+        let ended: Vec<(u16, Record)> =
+            self.interfaces.iter().filter_map(|(id, interface)| Some((*id, interface.ended()?))).collect();
+        for (id, record) in ended {
+            self.interfaces.remove(&id);
+            self.telling.remove(&id);
+            self.outbox.tell(&record)?;
+        }
+        Ok(())
+    }
+}
+
+fn records_in_a_tick(interface: &Interface) -> u32 {
+    if interface.overdue() > 0 { RECORDS_WHEN_OVERDUE } else { RECORDS_PER_TICK }
+}

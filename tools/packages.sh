@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building and testing need, those that are missing. Says what it does.
+# usage: tools/packages.sh build|test
+set -euo pipefail
+
+build=(gcc:gcc ld:binutils make:make git:git pkg-config:pkg-config)
+test=(ip:iproute2 ethtool:ethtool tcpdump:tcpdump tshark:tshark chromium:chromium chromedriver:chromium-driver
+      tmux:tmux setpriv:util-linux python3:python3 tar:tar xz:xz-utils)
+
+missing=()
+need() {
+  local pair
+  for pair in "$@"; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+  done
+}
+
+need "${build[@]}"
+compgen -G '/usr/include/pcap/pcap.h' >/dev/null || missing+=(libpcap-dev)
+[[ ${1:-build} == test ]] && need "${test[@]}"
+((${#missing[@]})) || exit 0
+
+install=(apt-get install --yes --no-install-recommends "${missing[@]}")
+echo "missing: ${missing[*]}"
+if ! command -v apt-get >/dev/null; then
+  echo "no apt-get here: install what these Debian packages contain, then try again" >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  if ! sudo -n true 2>/dev/null && [[ ! -t 0 ]]; then
+    echo "not root, and sudo asks for a password without a terminal; run: sudo ${install[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo --preserve-env=DEBIAN_FRONTEND)
+fi
+echo "installing with apt-get: ${missing[*]}"
+{ "${as_root[@]}" apt-get update --quiet=2 && "${as_root[@]}" "${install[@]}"; } || {
+  echo "apt-get failed; run as root: apt-get update && ${install[*]}" >&2
+  exit 1
+}

@@ -1,0 +1,80 @@
+// The page's first sentence, computed from the data: the worst thing first, then who makes the traffic.
+import { hook, setText } from "./dom.js";
+import { moment, percent, phrase } from "./format.js";
+import { chosen, sumTraffic } from "./live.js";
+
+/** The first of these that holds is the verdict: {tone, word, text}. */
+const RULES = [offline, away, notCaptured, degraded, alerted, lossy, quiet];
+
+export function showVerdict(feed) {
+  const place = hook("verdict");
+  const verdict = RULES.map((rule) => rule(feed)).find(Boolean);
+  if (!verdict) return;
+  place.className = `verdict ${verdict.tone}`;
+  setText(hook("verdict-word", place), verdict.word);
+  setText(hook("verdict-text", place), verdict.text);
+  const link = hook("verdict-link", place);
+  const open = feed.state?.open_alerts ?? 0;
+  link.hidden = open === 0;
+  setText(link, open === 1 ? "1 open alert" : `${open} open alerts`);
+}
+
+function offline({ link }) {
+  return link.state === "offline" && { tone: "bad", word: "No connection.", text: `Weir's web service has not answered since ${moment(link.since)}. Trying again.` };
+}
+
+function away({ link }) {
+  if (link.state !== "down") return null;
+  const reason = link.reason ? ` (${link.reason})` : "";
+  return { tone: "bad", word: "No live figures.", text: `The collector has been away since ${moment(link.since)}${reason}. History goes on.` };
+}
+
+function notCaptured({ state }) {
+  const failed = state ? chosen(state.interfaces).filter((one) => one.state !== "up") : [];
+  if (failed.length === 0) return null;
+  const [{ name, state: how, reason }] = failed;
+  const more = failed.length > 1 ? ` and ${failed.length - 1} more` : "";
+  return { tone: "warn", word: "Not all is captured.", text: `${name}${more} is ${how === "gone" ? "gone" : "in error"}${reason ? `: ${reason}` : "."}` };
+}
+
+function degraded({ state }) {
+  const first = state?.degraded?.[0];
+  return first && { tone: "warn", word: "Degraded.", text: `${first.part}: ${first.reason}` };
+}
+
+function alerted({ state }) {
+  if (!state?.open_alerts) return null;
+  return { tone: "warn", word: state.open_alerts === 1 ? "One alert is open." : `${state.open_alerts} alerts are open.`, text: talkers(state) };
+}
+
+function lossy({ state }) {
+  if (!state) return null;
+  const parts = chosen(state.interfaces);
+  const dropped = parts.reduce((sum, one) => sum + one.dropped_packets, 0);
+  if (dropped === 0) return null;
+  const seen = sumTraffic(parts.map((one) => one.captured));
+  const share = percent(dropped / (dropped + seen.rx_packets + seen.tx_packets));
+  return { tone: "warn", word: "Not every packet was seen.", text: `${dropped.toLocaleString("en")} packets (${phrase(share)}) were lost since the collector started. ${talkers(state)}` };
+}
+
+function quiet({ state }) {
+  return state && { tone: "ok", word: "All quiet.", text: talkers(state) };
+}
+
+/** Who makes the traffic, if one host stands out, and how it compares with the average. */
+function talkers(state) {
+  const parts = chosen(state.interfaces);
+  const rows = parts.flatMap((one) => one.hosts?.rows ?? []);
+  const rate = (row) => (row.rx_bits_per_second ?? 0) + (row.tx_bits_per_second ?? 0);
+  const now = sumTraffic(parts.map((one) => one.second));
+  const average = sumTraffic(parts.map((one) => one.average));
+  const bits = (now.rx_bytes + now.tx_bytes) * 8;
+  const usual = (average.rx_bytes + average.tx_bytes) * 8;
+  if (bits < 1000) return "Next to nothing moves at the moment.";
+  const sum = rows.reduce((all, row) => all + rate(row), 0);
+  const top = rows.reduce((best, row) => (best && rate(best) >= rate(row) ? best : row), null);
+  const times = usual > 0 ? bits / usual : 1;
+  const level = times >= 2 ? ` Traffic is ${times.toFixed(times >= 10 ? 0 : 1)} times its average.` : "";
+  if (!top || sum === 0 || rate(top) / sum < 0.3) return `No single host stands out.${level}`;
+  return `${top.name || top.address} makes ${phrase(percent(rate(top) / sum))} of the traffic.${level}`;
+}

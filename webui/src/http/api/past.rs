@@ -1,0 +1,136 @@
+//! What only the history knows.
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use serde::Serialize;
+use weir_shared::json::{WindowItem, alerts_document, days_document, windows_document};
+use weir_shared::report::{ApplicationMix, NetworkMix, TcpFlags, TransportMix};
+
+use super::super::error::HttpError;
+use super::super::state::State;
+use super::query::{Paged, Parameters, csv_file, parameter};
+use crate::store::alerts::AlertQuery;
+use crate::store::range::{MOST_POINTS, Range};
+use crate::store::series::SeriesQuery;
+
+const MOST_GAPS: usize = 200;
+
+#[derive(Debug, Serialize)]
+struct Stepped<T> {
+    #[serde(flatten)]
+    document: T,
+    from: Timestamp,
+    to: Timestamp,
+    /// 0: each row is a window as it closed.
+    step_seconds: i64,
+}
+
+/// One row an interface and span, newest first.
+pub(super) async fn windows(
+    state: web::Data<State>,
+    parameters: web::Query<Parameters>,
+) -> Result<HttpResponse, HttpError> {
+    let query = SeriesQuery {
+        range: parameters.range()?,
+        interface: parameters.interface(),
+        search: parameters.q.clone(),
+        step_millis: parameters.step_millis()?,
+        // without a limit of its own a series is whole: it has at most so many points
+        limit: match parameters.limit {
+            Some(_) => parameters.limit()?,
+            None => usize::try_from(MOST_POINTS).unwrap_or(usize::MAX),
+        },
+        before: time_cursor(&parameters)?,
+    };
+    let series = state.store.series(&query).await?;
+    let items: Vec<WindowItem> = (series.windows.iter())
+        .flat_map(|window| window.interfaces.iter().map(move |part| WindowItem::new(window, part)))
+        .collect();
+    if parameters.is_csv()? {
+        return csv_file("windows", &items, None);
+    }
+    let gaps = state.store.gaps(query.range, MOST_GAPS).await?;
+    let document = Stepped {
+        document: windows_document(&items, &gaps),
+        from: series.range.from,
+        to: series.range.to,
+        step_seconds: series.plan.step_millis / 1_000,
+    };
+    let next_cursor = series.next.map(|time| time.as_millisecond().to_string());
+    Ok(HttpResponse::Ok().json(Paged { document, next_cursor }))
+}
+
+fn time_cursor(parameters: &Parameters) -> Result<Option<Timestamp>, HttpError> {
+    let Some(text) = parameters.cursor.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+    let time = text.parse::<i64>().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    time.map(Some).ok_or_else(|| parameter("cursor", text, "the next_cursor of the page before"))
+}
+
+#[derive(Debug, Serialize)]
+struct ProtocolsDocument {
+    from: Timestamp,
+    to: Timestamp,
+    network: NetworkMix,
+    transport: TransportMix,
+    application: ApplicationMix,
+    tcp_flags: TcpFlags,
+}
+
+/// The mix of a range; of all interfaces those that count in totals.
+pub(super) async fn protocols(
+    state: web::Data<State>,
+    parameters: web::Query<Parameters>,
+) -> Result<HttpResponse, HttpError> {
+    let (range, totals) = state.store.totals(parameters.range()?, parameters.interface().as_deref()).await?;
+    Ok(HttpResponse::Ok().json(ProtocolsDocument {
+        from: range.from,
+        to: range.to,
+        network: totals.network,
+        transport: totals.transport,
+        application: totals.application,
+        tcp_flags: totals.tcp_flags,
+    }))
+}
+
+/// Starts, updates and ends of alerts, newest first. Without a range all that is kept.
+pub(super) async fn alerts(
+    state: web::Data<State>,
+    parameters: web::Query<Parameters>,
+) -> Result<HttpResponse, HttpError> {
+    let before = match parameters.cursor.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => {
+            Some(text.parse().map_err(|_| parameter("cursor", text, "the next_cursor of the page before"))?)
+        }
+        None => None,
+    };
+    let range = if parameters.has_range() {
+        parameters.range()?
+    } else {
+        Range { from: Timestamp::MIN, to: Timestamp::MAX }
+    };
+    let query = AlertQuery { range, search: parameters.q.clone(), limit: parameters.limit()?, before };
+    let page = state.store.alerts(&query).await?;
+    if parameters.is_csv()? {
+        return csv_file("alerts", &page.alerts, None);
+    }
+    let document = alerts_document(&page.alerts);
+    Ok(HttpResponse::Ok().json(Paged { document, next_cursor: page.next.map(|id| id.to_string()) }))
+}
+
+/// Kernel counters by interface and day. Without a range all that is kept.
+pub(super) async fn days(
+    state: web::Data<State>,
+    parameters: web::Query<Parameters>,
+) -> Result<HttpResponse, HttpError> {
+    let range = if parameters.has_range() {
+        parameters.range()?
+    } else {
+        Range { from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX }
+    };
+    let days = state.store.days(range, parameters.interface().as_deref(), parameters.limit()?).await?;
+    if parameters.is_csv()? {
+        return csv_file("days", &days, None);
+    }
+    let zone = jiff::tz::TimeZone::system();
+    let name = zone.iana_name().unwrap_or("UTC");
+    Ok(HttpResponse::Ok().json(Paged { document: days_document(name, &days), next_cursor: None }))
+}

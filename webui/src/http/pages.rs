@@ -1,0 +1,63 @@
+//! Handlers of the pages: read what the frame shows, then draw.
+use actix_web::web;
+use jiff::Timestamp;
+use maud::Markup;
+use serde::Deserialize;
+
+use super::state::State;
+use crate::auth::LoggedIn;
+use crate::live::hub::LinkState;
+use crate::pages;
+use crate::pages::view::{InterfaceChoice, Link, Shell};
+use weir_shared::health::Degraded;
+
+/// What links between pages keep.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Kept {
+    interface: Option<String>,
+}
+
+/// What the frame around a page shows.
+pub(super) fn shell(state: &State, caller: &LoggedIn, kept: &Kept) -> Shell {
+    let now = state.hub.now();
+    let mut degraded = now.degraded;
+    if let Some(reason) = state.store.trouble() {
+        degraded.push(Degraded { part: "history".to_owned(), reason });
+    }
+    Shell {
+        user: caller.session.user.clone(),
+        csrf: caller.session.form_token.clone(),
+        host_name: now.host_name,
+        time_zone: now.time_zone,
+        now: Timestamp::now(),
+        interfaces: (now.interfaces.into_iter())
+            .map(|(name, state)| InterfaceChoice { name, state })
+            .collect(),
+        interface: kept.interface.clone().filter(|name| !name.is_empty()),
+        link: match state.hub.link() {
+            LinkState::Up { since } => Link::Up { since },
+            LinkState::Down { since, reason } => Link::Down { since, reason },
+        },
+        losses: now.losses,
+        open_alerts: now.open_alerts,
+        degraded,
+        exposed_without_tls: state.exposed_without_tls,
+    }
+}
+
+type Asked = (web::Data<State>, LoggedIn, web::Query<Kept>);
+
+macro_rules! page {
+    ($name:ident) => {
+        pub(super) async fn $name((state, caller, kept): Asked) -> Markup {
+            std::future::ready(pages::$name::page(&shell(&state, &caller, &kept))).await
+        }
+    };
+}
+
+page!(overview);
+page!(hosts);
+page!(flows);
+page!(packets);
+page!(history);
+page!(alerts);

@@ -1,0 +1,31 @@
+//! From the collector to the store and the live view: two tasks, one connection each. What the store cannot take is not
+//! read; the collector's journal holds it meanwhile.
+mod journal;
+mod live;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::live::hub::Hub;
+use crate::store::Store;
+
+/// What both tasks need.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    pub socket: PathBuf,
+    pub store: Store,
+    pub hub: Hub,
+    /// Told when windows have been stored.
+    pub stored: Arc<Notify>,
+    pub stop: CancellationToken,
+}
+
+impl Ingest {
+    /// Runs both tasks until told to stop.
+    pub async fn run(self) {
+        tokio::join!(journal::run(&self), live::run(&self));
+    }
+}

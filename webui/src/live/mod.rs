@@ -1,0 +1,5 @@
+//! The live view: one hub, fed by one task, and a WebSocket a browser.
+pub mod frame;
+pub mod hub;
+pub mod packets;
+pub mod session;

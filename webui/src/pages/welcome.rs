@@ -1,0 +1,67 @@
+//! The page after the first log-in: what is captured, what is not and why, and a password of one's own.
+use maud::{Markup, html};
+use weir_shared::health::InterfaceInfo;
+
+use super::layout::{Frame, framed};
+use super::settings::password_form;
+use super::view::WelcomeView;
+
+const FRAME: Frame<'_> = Frame { title: "Welcome", section: None, script: None, interface_selector: false };
+
+pub fn page(view: &WelcomeView) -> Markup {
+    let (captured, left_out): (Vec<_>, Vec<_>) =
+        view.interfaces.iter().partition(|interface| interface.captured);
+    let content = html! {
+        section.verdict {
+            i.dot {}
+            p { b { "Weir is watching." } " " (summary(&captured)) }
+        }
+        div.grid2 {
+            section.card {
+                div.head { h2 { "Captured" } }
+                (interface_list(&captured, "Nothing is captured yet."))
+            }
+            section.card {
+                div.head { h2 { "Not captured" } }
+                (interface_list(&left_out, "Nothing is left out."))
+            }
+            section.card {
+                div.head { h2 { "What is kept" } }
+                ul.points {
+                    li { "Who talked to whom, when, how much, and under which name: addresses, ports, host names." }
+                    li { "Never the content: of a packet only its head is read, and none of its payload is stored." }
+                    li { "Everything stays on this machine. No page asks any other site for anything." }
+                    li { "Watch only machines and networks that you may watch." }
+                }
+            }
+            section.card {
+                div.head { h2 { "A password of your own" } }
+                (password_form(&view.shell, "/welcome", view.outcome))
+                p { a href="/" { "Later: go to the overview" } }
+            }
+        }
+    };
+    framed(&view.shell, &FRAME, &content)
+}
+
+fn summary(captured: &[&InterfaceInfo]) -> String {
+    match captured {
+        [] => "No interface is captured at the moment; the reasons are below.".to_owned(),
+        [one] => format!("It captures {}.", one.name),
+        many => format!("It captures {} interfaces.", many.len()),
+    }
+}
+
+fn interface_list(interfaces: &[&InterfaceInfo], none: &str) -> Markup {
+    html! {
+        @if interfaces.is_empty() { p.empty { (none) } }
+        dl {
+            @for interface in interfaces {
+                div {
+                    dt { b { (interface.name) } small { (interface.kind) } }
+                    dd { (interface.addresses.join(", ")) small { (interface.reason) } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Windows and coarser spans with their totals, newest first.
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Row as _};
+use weir_shared::report::{Count, InterfaceWindow, Window};
+
+use super::columns::{self, PIECES, unsigned};
+use super::range::{Level, Plan, Range};
+use super::search::{CONDITION, MATCHED, Search};
+use super::{Store, StoreError};
+
+/// What a list of spans asks for.
+#[derive(Clone, Debug)]
+pub struct SeriesQuery {
+    pub range: Range,
+    /// None is all of them.
+    pub interface: Option<String>,
+    /// Only spans with a row that has this in it; empty is all of them.
+    pub search: String,
+    /// None: chosen from the data. `Some(0)`: the windows themselves.
+    pub step_millis: Option<i64>,
+    pub limit: usize,
+    /// Only spans that began before this.
+    pub before: Option<Timestamp>,
+}
+
+/// Spans, newest first. `length_millis` of a span is the time that was watched in it.
+#[derive(Clone, Debug)]
+pub struct Series {
+    pub range: Range,
+    pub plan: Plan,
+    pub windows: Vec<Window>,
+    /// Give this as `before` for the next page.
+    pub next: Option<Timestamp>,
+}
+
+/// A search in windows looks at this much time before it asks whether it found enough.
+const SLICE_MILLIS: i64 = 7_200_000;
+/// Slices a request may look at; the cursor carries on from there.
+const MOST_SLICES: usize = 12;
+
+impl Store {
+    /// Spans of a range with their totals per interface.
+    pub async fn series(&self, query: &SeriesQuery) -> Result<Series, StoreError> {
+        let held = self.held().await?;
+        let range = held.clamp(query.range);
+        let mut plan = held.plan_series(range, query.step_millis.filter(|&step| step > 0));
+        if query.step_millis == Some(0) {
+            plan = Plan { level: Level::Window, step_millis: 0 };
+        } else if !query.search.trim().is_empty() {
+            let coarse = held.plan_ranked(range);
+            plan = if coarse.level > plan.level { coarse } else { plan };
+        }
+        let (from, mut to) = range.millis();
+        if let Some(before) = query.before {
+            to = to.min(before.as_millisecond());
+        }
+        let spans = Spans { plan, interface: query.interface.as_deref(), from, to };
+        let (starts, more) = match Search::new(&query.search) {
+            None => self.starts(&spans, None, query.limit).await?,
+            Some(search) => self.matching_starts(&spans, &search, query.limit).await?,
+        };
+        let windows = self.windows_at(&spans, &starts).await?;
+        let next = more.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        Ok(Series { range, plan, windows, next })
+    }
+
+    /// Sums over a range, with the applications; of all interfaces those that count in totals.
+    pub async fn totals(
+        &self,
+        range: Range,
+        interface: Option<&str>,
+    ) -> Result<(Range, InterfaceWindow), StoreError> {
+        let held = self.held().await?;
+        let range = held.clamp(range);
+        let (from, to) = range.millis();
+        let sql = format!(
+            "SELECT count(*) AS spans, {} FROM span s CROSS JOIN interface i ON i.id = s.interface_id WHERE s.level = ?1 \
+             AND s.start >= ?2 AND s.start < ?3 AND CASE WHEN ?4 IS NULL THEN i.in_totals ELSE i.name = ?4 END",
+            PIECES.aggregates
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(held.plan_series(range, None).level.number())
+            .bind(from)
+            .bind(to)
+            .bind(interface)
+            .fetch_one(&self.readers)
+            .await?;
+        if row.try_get::<i64, _>("spans")? == 0 {
+            return Ok((range, InterfaceWindow::default()));
+        }
+        let mut totals = columns::from_row(&row)?;
+        totals.application = self.applications(range, interface).await?;
+        Ok((range, totals))
+    }
+
+    /// Starts of spans, newest first, and where the next page begins.
+    async fn starts(
+        &self,
+        spans: &Spans<'_>,
+        search: Option<&Search>,
+        limit: usize,
+    ) -> Result<(Vec<i64>, Option<i64>), StoreError> {
+        let (table, cte, condition) = match search {
+            None => ("span r", String::new(), "?1 IS NULL AND ?2 IS NULL AND ?3 IS NULL"),
+            Some(_) => (
+                "json_each('[1,2,3,4,5]') k CROSS JOIN ranked r ON r.kind = k.value",
+                format!("WITH {MATCHED} "),
+                CONDITION,
+            ),
+        };
+        let sql = format!(
+            "{cte}SELECT DISTINCT {bucket} AS bucket FROM {table} WHERE {condition} AND r.level = ?4 AND r.start >= ?5 \
+             AND r.start < ?6 AND (?7 IS NULL OR r.interface_id = (SELECT id FROM interface WHERE name = ?7)) \
+             ORDER BY bucket DESC LIMIT ?8",
+            bucket = spans.bucket("r"),
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut starts: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(search.map(|search| &search.pattern))
+            .bind(search.map(|search| &search.protocols))
+            .bind(search.map(|search| search.port))
+            .bind(spans.plan.level.number())
+            .bind(spans.from)
+            .bind(spans.to)
+            .bind(spans.interface)
+            .bind(limit.saturating_add(1))
+            .fetch_all(&self.readers)
+            .await?;
+        let more = usize::try_from(limit).is_ok_and(|limit| starts.len() > limit);
+        if more {
+            starts.pop();
+        }
+        let next = if more { starts.last().copied() } else { None };
+        Ok((starts, next))
+    }
+
+    /// Looks backwards slice by slice, so that a rare match in years of windows does not hold a reader for seconds.
+    async fn matching_starts(
+        &self,
+        spans: &Spans<'_>,
+        search: &Search,
+        limit: usize,
+    ) -> Result<(Vec<i64>, Option<i64>), StoreError> {
+        let slice = SLICE_MILLIS.max(spans.plan.level.millis().saturating_mul(720));
+        let mut found = Vec::new();
+        let mut to = spans.to;
+        for _ in 0..MOST_SLICES {
+            let from = spans.from.max(to.saturating_sub(slice));
+            let part = Spans { from, to, ..*spans };
+            let (starts, more) = self.starts(&part, Some(search), limit.saturating_sub(found.len())).await?;
+            found.extend(starts);
+            if more.is_some() {
+                return Ok((found, more));
+            }
+            to = from;
+            if from <= spans.from {
+                return Ok((found, None));
+            }
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok((found, Some(to)))
+    }
+
+    async fn windows_at(&self, spans: &Spans<'_>, starts: &[i64]) -> Result<Vec<Window>, StoreError> {
+        let (Some(&newest), Some(&oldest)) = (starts.first(), starts.last()) else { return Ok(Vec::new()) };
+        let sql = format!(
+            "SELECT {bucket} AS bucket, i.name AS interface, i.in_totals AS in_totals, sum(s.length_millis) AS length, \
+             {aggregates} FROM span s CROSS JOIN interface i ON i.id = s.interface_id WHERE s.level = ?1 AND \
+             s.start >= ?2 AND s.start < ?3 AND (?4 IS NULL OR i.name = ?4) AND \
+             bucket IN (SELECT value FROM json_each(?5)) GROUP BY bucket, i.id ORDER BY bucket DESC, i.name",
+            bucket = spans.bucket("s"),
+            aggregates = PIECES.aggregates,
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(spans.plan.level.number())
+            .bind(oldest.max(spans.from))
+            .bind(newest.saturating_add(spans.plan.step_millis.max(1)).min(spans.to))
+            .bind(spans.interface)
+            .bind(serde_json::json!(starts).to_string())
+            .fetch_all(&self.readers)
+            .await?;
+        let mut applications = self.applications_at(spans, oldest, newest).await?;
+        let mut windows: Vec<Window> = Vec::with_capacity(starts.len());
+        for row in &rows {
+            let start: i64 = row.try_get("bucket")?;
+            let mut interface = columns::from_row(row)?;
+            interface.interface = row.try_get("interface")?;
+            interface.in_totals = row.try_get("in_totals")?;
+            if let Some(mix) = applications.remove(&(start, interface.interface.clone())) {
+                interface.application = mix;
+            }
+            push(&mut windows, start, row.try_get("length")?, interface);
+        }
+        Ok(windows)
+    }
+
+    async fn applications_at(
+        &self,
+        spans: &Spans<'_>,
+        oldest: i64,
+        newest: i64,
+    ) -> Result<BTreeMap<(i64, String), BTreeMap<String, Count>>, StoreError> {
+        let sql = format!(
+            "SELECT {bucket} AS bucket, i.name, t.text, sum(r.rx_packets), sum(r.rx_bytes) FROM ranked r \
+             CROSS JOIN interface i ON i.id = r.interface_id CROSS JOIN term t ON t.id = r.key \
+             WHERE r.level = ?1 AND r.kind = 5 AND r.start >= ?2 AND r.start < ?3 AND (?4 IS NULL OR i.name = ?4) \
+             GROUP BY bucket, i.id, r.key",
+            bucket = spans.bucket("r"),
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(spans.plan.level.number())
+            .bind(oldest.max(spans.from))
+            .bind(newest.saturating_add(spans.plan.step_millis.max(1)).min(spans.to))
+            .bind(spans.interface)
+            .fetch_all(&self.readers)
+            .await?;
+        let mut applications: BTreeMap<(i64, String), BTreeMap<String, Count>> = BTreeMap::new();
+        for row in &rows {
+            let count = Count { packets: unsigned(row.try_get(3)?), bytes: unsigned(row.try_get(4)?) };
+            applications
+                .entry((row.try_get(0)?, row.try_get(1)?))
+                .or_default()
+                .insert(row.try_get(2)?, count);
+        }
+        Ok(applications)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Spans<'a> {
+    plan: Plan,
+    interface: Option<&'a str>,
+    from: i64,
+    to: i64,
+}
+
+impl Spans<'_> {
+    /// Start of the step that a row lies in. Days begin at local midnight and are no multiples of anything.
+    fn bucket(&self, table: &str) -> String {
+        let Plan { level, step_millis: step } = self.plan;
+        let native = step <= level.millis() && level != Level::Window;
+        if step == 0 || native {
+            format!("{table}.start")
+        } else {
+            format!("{table}.start / {step} * {step}")
+        }
+    }
+}
+
+/// Rows come in order of their start: an interface joins the window before it or begins the next.
+fn push(windows: &mut Vec<Window>, start: i64, length: i64, interface: InterfaceWindow) {
+    let start = Timestamp::from_millisecond(start).unwrap_or_default();
+    let length_millis = u32::try_from(length).unwrap_or(u32::MAX);
+    match windows.last_mut().filter(|window| window.start == start) {
+        Some(window) => {
+            window.length_millis = window.length_millis.max(length_millis);
+            window.interfaces.push(interface);
+        }
+        None => windows.push(Window { start, length_millis, interfaces: vec![interface] }),
+    }
+}

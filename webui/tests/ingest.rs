@@ -1,0 +1,121 @@
+//! From the collector's socket into a real database file.
+mod support;
+
+use support::peer::Peer;
+use support::traffic::{alert, at, entry, start, window_entry};
+use support::{Service, eventually};
+use weir_shared::alert::AlertState;
+use weir_shared::journal::JournalRecord;
+use weir_shared::report::{Gap, KernelCounters};
+use weir_webui::store::range::Range;
+use weir_webui::store::series::SeriesQuery;
+use weir_webui::store::{Position, Store};
+
+fn everything() -> Range {
+    Range { from: start(), to: at(86_400) }
+}
+
+fn query() -> SeriesQuery {
+    SeriesQuery {
+        range: everything(),
+        interface: None,
+        search: String::new(),
+        step_millis: Some(0),
+        limit: 10_000,
+        before: None,
+    }
+}
+
+async fn stored(store: &Store) -> usize {
+    store.series(&query()).await.unwrap().windows.len()
+}
+
+async fn has_stored(store: &Store, sequence: u64) -> Option<Position> {
+    store.position().await.unwrap().filter(|position| position.sequence == sequence)
+}
+
+#[actix_web::test]
+async fn each_window_is_stored_once_across_a_restart_of_either_side() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", (1..=30).map(|n| window_entry(n, &[1, 2])).collect()).await;
+    eventually("storing 30 windows", || has_stored(&service.store, 30)).await;
+    peer.append(window_entry(31, &[3]));
+    eventually("storing the next", || has_stored(&service.store, 31)).await;
+    let folder = service.stop().await;
+
+    peer.append(window_entry(32, &[3]));
+    peer.append(window_entry(33, &[3]));
+    let service = Service::start_in(folder).await;
+    eventually("storing what came meanwhile", || has_stored(&service.store, 33)).await;
+    peer.stop().await;
+
+    let all = (1..=35).map(|n| window_entry(n, &[1, 2])).collect();
+    let peer = Peer::start(&service.socket(), "first", all).await;
+    eventually("storing after the collector's restart", || has_stored(&service.store, 35)).await;
+    assert_eq!(stored(&service.store).await, 35);
+    assert!(service.store.gaps(everything(), 10).await.unwrap().is_empty());
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn another_journal_begins_at_its_oldest_and_leaves_one_gap() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
+    eventually("storing the first journal", || has_stored(&service.store, 5)).await;
+    peer.stop().await;
+    let peer = Peer::start(&service.socket(), "second", (3..=9).map(|n| window_entry(n, &[1])).collect()).await;
+    eventually("storing the second journal", || has_stored(&service.store, 9)).await;
+    assert_eq!(stored(&service.store).await, 5 + 7);
+    let gaps = service.store.gaps(Range { from: start(), to: at(1 << 30) }, 10).await.unwrap();
+    assert_eq!(gaps.len(), 1);
+    assert!(gaps[0].reason.contains("another"), "{}", gaps[0].reason);
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn entries_overwritten_before_they_were_read_are_a_gap() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
+    eventually("storing", || has_stored(&service.store, 5)).await;
+    peer.stop().await;
+    let peer = Peer::start(&service.socket(), "first", (21..=22).map(|n| window_entry(n, &[1])).collect()).await;
+    eventually("storing on", || has_stored(&service.store, 22)).await;
+    let gaps = service.store.gaps(Range { from: start(), to: at(1 << 30) }, 10).await.unwrap();
+    assert_eq!(gaps.len(), 1);
+    assert!(gaps[0].reason.contains("15 journal entries"), "{}", gaps[0].reason);
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn alerts_and_gaps_of_the_journal_are_kept_as_they_came() {
+    let gap = Gap {
+        start: at(10),
+        end: at(20),
+        interface: "eth0".to_owned(),
+        reason: "the capture worker died".to_owned(),
+        kernel: KernelCounters { rx_packets: 1, rx_bytes: 100, tx_packets: 2, tx_bytes: 200 },
+    };
+    let entries = vec![
+        window_entry(1, &[1]),
+        entry(2, JournalRecord::Alert(Box::new(alert(u64::MAX, AlertState::Start)))),
+        entry(3, JournalRecord::Gap(gap.clone())),
+        entry(4, JournalRecord::Alert(Box::new(alert(u64::MAX, AlertState::End)))),
+    ];
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", entries).await;
+    eventually("storing", || has_stored(&service.store, 4)).await;
+    assert_eq!(service.store.gaps(everything(), 10).await.unwrap(), [gap]);
+    let query = weir_webui::store::alerts::AlertQuery {
+        range: everything(),
+        search: "LOST".to_owned(),
+        limit: 10,
+        before: None,
+    };
+    let alerts = service.store.alerts(&query).await.unwrap().alerts;
+    assert_eq!(alerts, [alert(u64::MAX, AlertState::End), alert(u64::MAX, AlertState::Start)]);
+    peer.stop().await;
+    service.stop().await;
+}

@@ -1,0 +1,147 @@
+//! The live view over a real WebSocket.
+mod support;
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use support::browser::{Browser, Socket};
+use support::peer::Peer;
+use support::traffic::{snapshot, update};
+use support::{Service, eventually};
+use tokio_tungstenite::tungstenite::Message;
+use weir_shared::live::Live;
+
+async fn next(socket: &mut Socket) -> Option<Value> {
+    loop {
+        let message = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("no frame in ten seconds");
+        match message {
+            Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            _ => return None,
+        }
+    }
+}
+
+async fn next_of(socket: &mut Socket, kind: &str) -> Value {
+    loop {
+        let frame = next(socket).await.expect("the socket closed");
+        if frame["type"] == kind {
+            return frame;
+        }
+    }
+}
+
+async fn linked(service: &Service) -> Browser {
+    let browser = Browser::logged_in(service.port).await;
+    let port = service.port;
+    eventually("the link", || async { (Browser::new(port).get("/readyz").await.status() == 200).then_some(()) }).await;
+    browser
+}
+
+#[actix_web::test]
+async fn a_browser_gets_a_snapshot_then_updates_then_the_loss_of_the_link() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let browser = linked(&service).await;
+    let mut socket = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
+    let first = next_of(&mut socket, "snapshot").await;
+    assert_eq!(first["link"]["state"], "up");
+    assert_eq!(first["interfaces"][0]["second"]["rx_bytes"], 1_000);
+    assert_eq!(first["last_window"]["interfaces"][0]["tcp_flags"]["syn"], 2);
+    assert_eq!(first["last_window"]["seconds"], 10.0);
+    assert_eq!(first["seconds"][0]["seconds"][1], serde_json::json!([3, 4, 0, 0]));
+    assert_eq!(first["losses"]["capture_dropped_packets"], 3);
+
+    peer.say(Live::Update { sequence: 2, now: update(5_000) });
+    let then = next_of(&mut socket, "update").await;
+    assert_eq!(then["sequence"], 2);
+    assert_eq!(then["interfaces"][0]["second"]["rx_bytes"], 5_000);
+    assert!(then.get("seconds").is_none());
+    let mut late = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
+    let whole = next_of(&mut late, "snapshot").await;
+    assert_eq!(whole["seconds"][0]["seconds"][2], serde_json::json!([5_000, 2_500, 50, 25]));
+
+    peer.stop().await;
+    assert_eq!(next_of(&mut socket, "link").await["state"], "down");
+    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    assert_eq!(next_of(&mut socket, "link").await["state"], "up");
+    next_of(&mut socket, "snapshot").await;
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn a_log_out_closes_open_sockets_within_five_seconds() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let mut browser = linked(&service).await;
+    let mut socket = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
+    next_of(&mut socket, "snapshot").await;
+    let token = browser.form_token("/settings").await;
+    browser.post("/logout", &[("csrf", &token)]).await;
+    let closed = async { while next(&mut socket).await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(5), closed).await.expect("still open after five seconds");
+    assert_eq!(browser.socket("/ws/live", Some(&browser.site)).await.err(), Some(401));
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn a_browser_that_does_not_read_gets_a_snapshot_later_and_delays_nobody() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let browser = linked(&service).await;
+    let mut slow = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
+    let mut fast = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
+    next_of(&mut slow, "snapshot").await;
+    next_of(&mut fast, "snapshot").await;
+    let mut now = update(1);
+    // large enough that the kernel's buffers cannot hold them all
+    now.degraded = vec![weir_shared::health::Degraded { part: "test".to_owned(), reason: "x".repeat(200_000) }];
+    let mut told = 0;
+    for sequence in 2..=120 {
+        peer.say(Live::Update { sequence, now: now.clone() });
+        told = next_of(&mut fast, "update").await["sequence"].as_u64().unwrap();
+    }
+    assert_eq!(told, 120);
+    let mut updates = 1;
+    let caught_up = loop {
+        let frame = next(&mut slow).await.unwrap();
+        match frame["type"].as_str().unwrap() {
+            "snapshot" => break frame,
+            _ => updates += 1,
+        }
+    };
+    assert_eq!(caught_up["sequence"], 120);
+    assert!(updates < 119, "nothing was skipped");
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn packets_are_listed_and_a_wrong_filter_says_why() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    peer.say(snapshot(1, 1));
+    let browser = linked(&service).await;
+    let origin = Some(browser.site.as_str());
+    let mut socket = browser.socket("/ws/packets?filter=tcp", origin).await.unwrap();
+    let list = next_of(&mut socket, "packets").await;
+    assert_eq!(list["packets"][0]["detail"], "SYN");
+    assert_eq!(list["totals"]["not_sent"], 4);
+    let mut wrong = browser.socket("/ws/packets?filter=prot", origin).await.unwrap();
+    let error = next_of(&mut wrong, "error").await;
+    assert!(error["message"].as_str().unwrap().contains("syntax error"));
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(browser.socket("/ws/packets", origin).await.unwrap());
+    }
+    eventually("the fifth being refused", || async {
+        (browser.socket("/ws/packets", origin).await.err() == Some(429)).then_some(())
+    })
+    .await;
+    drop(open);
+    peer.stop().await;
+    service.stop().await;
+}

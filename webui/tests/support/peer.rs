@@ -1,0 +1,237 @@
+//! The other end of the socket: the collector's protocol over what a test gives it.
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use futures_util::Stream;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use weir_shared::journal::JournalEntry;
+use weir_shared::live::Live;
+use weir_shared::wire::v1;
+use v1::alert_service_server::{AlertService, AlertServiceServer};
+use v1::control_service_server::{ControlService, ControlServiceServer};
+use v1::traffic_service_server::{TrafficService, TrafficServiceServer};
+
+use super::traffic;
+
+type Outgoing<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// What the peer tells.
+#[derive(Debug)]
+pub struct Told {
+    pub journal_id: String,
+    pub entries: Vec<JournalEntry>,
+}
+
+#[derive(Clone)]
+pub struct Peer {
+    told: Arc<Mutex<Told>>,
+    grown: watch::Sender<u64>,
+    live: watch::Sender<Live>,
+    stop: CancellationToken,
+}
+
+impl Peer {
+    pub async fn start(socket: &Path, journal_id: &str, entries: Vec<JournalEntry>) -> Self {
+        if socket.exists() {
+            std::fs::remove_file(socket).unwrap();
+        }
+        let peer = Self {
+            told: Arc::new(Mutex::new(Told { journal_id: journal_id.to_owned(), entries })),
+            grown: watch::Sender::new(0),
+            live: watch::Sender::new(traffic::snapshot(1, 1_000)),
+            stop: CancellationToken::new(),
+        };
+        let incoming = UnixListenerStream::new(UnixListener::bind(socket).unwrap());
+        let (server, stop) = (peer.clone(), peer.stop.clone());
+        tokio::spawn(async move {
+            tonic::transport::Server::builder()
+                .add_service(TrafficServiceServer::new(server.clone()))
+                .add_service(ControlServiceServer::new(server.clone()))
+                .add_service(AlertServiceServer::new(server))
+                .serve_with_incoming_shutdown(incoming, stop.cancelled())
+                .await
+                .unwrap();
+        });
+        peer
+    }
+
+    pub fn append(&self, entry: JournalEntry) {
+        self.told.lock().unwrap().entries.push(entry);
+        self.grown.send_modify(|count| *count += 1);
+    }
+
+    pub fn say(&self, live: Live) {
+        self.live.send_replace(live);
+    }
+
+    /// Ends all streams and the server.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tonic::async_trait]
+impl TrafficService for Peer {
+    type SubscribeStream = Outgoing<v1::SubscribeResponse>;
+    type StreamJournalStream = Outgoing<v1::StreamJournalResponse>;
+    type WatchPacketsStream = Outgoing<v1::WatchPacketsResponse>;
+
+    async fn subscribe(
+        &self,
+        _request: Request<v1::SubscribeRequest>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let (sender, receiver) = mpsc::channel(4);
+        let (mut live, stop) = (self.live.subscribe(), self.stop.clone());
+        tokio::spawn(async move {
+            loop {
+                let now = v1::SubscribeResponse::from(&*live.borrow_and_update());
+                if sender.send(Ok(now)).await.is_err() {
+                    return;
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    changed = live.changed() => if changed.is_err() { return },
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn stream_journal(
+        &self,
+        request: Request<v1::StreamJournalRequest>,
+    ) -> Result<Response<Self::StreamJournalStream>, Status> {
+        use v1::stream_journal_response::Content;
+        let mut from = request.into_inner().from_sequence;
+        let (sender, receiver) = mpsc::channel(4);
+        let (told, stop, mut grown) = (Arc::clone(&self.told), self.stop.clone(), self.grown.subscribe());
+        let answer = |content| Ok(v1::StreamJournalResponse { content: Some(content) });
+        tokio::spawn(async move {
+            let opened = {
+                let told = told.lock().unwrap();
+                v1::JournalOpened {
+                    journal_id: told.journal_id.clone(),
+                    oldest_sequence: told.entries.first().map_or(1, |entry| entry.sequence),
+                    next_sequence: told.entries.last().map_or(1, |entry| entry.sequence + 1),
+                }
+            };
+            if sender.send(answer(Content::Opened(opened))).await.is_err() {
+                return;
+            }
+            loop {
+                grown.borrow_and_update();
+                let wanted: Vec<JournalEntry> = (told.lock().unwrap().entries.iter())
+                    .filter(|entry| entry.sequence >= from)
+                    .cloned()
+                    .collect();
+                for entry in wanted {
+                    from = entry.sequence + 1;
+                    if sender.send(answer(Content::Entry(v1::JournalEntry::from(&entry)))).await.is_err() {
+                        return;
+                    }
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    changed = grown.changed() => if changed.is_err() { return },
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn list_hosts(
+        &self,
+        _request: Request<v1::ListHostsRequest>,
+    ) -> Result<Response<v1::ListHostsResponse>, Status> {
+        let list = traffic::window(traffic::start(), &[7]).interfaces.remove(0).hosts;
+        let since_unix_millis = traffic::start().as_millisecond();
+        Ok(Response::new(v1::ListHostsResponse { since_unix_millis, hosts: Some((&list).into()) }))
+    }
+
+    async fn list_flows(
+        &self,
+        _request: Request<v1::ListFlowsRequest>,
+    ) -> Result<Response<v1::ListFlowsResponse>, Status> {
+        let list = traffic::window(traffic::start(), &[7]).interfaces.remove(0).flows;
+        let since_unix_millis = traffic::start().as_millisecond();
+        Ok(Response::new(v1::ListFlowsResponse { since_unix_millis, flows: Some((&list).into()) }))
+    }
+
+    async fn watch_packets(
+        &self,
+        request: Request<v1::WatchPacketsRequest>,
+    ) -> Result<Response<Self::WatchPacketsStream>, Status> {
+        if request.into_inner().filter == "prot" {
+            return Err(Status::invalid_argument("can't parse filter expression: syntax error"));
+        }
+        let batch = v1::PacketBatch {
+            packets: vec![v1::PacketHeader {
+                time_unix_nanos: 1,
+                interface: "eth0".to_owned(),
+                protocol: v1::TransportProtocol::Tcp.into(),
+                direction: v1::Direction::Ingress.into(),
+                wire_bytes: 60,
+                detail: "SYN".to_owned(),
+                ..v1::PacketHeader::default()
+            }],
+            not_sent: 4,
+            totals: Some(v1::PacketSummary { packets: 5, bytes: 300, not_sent: 4, ..v1::PacketSummary::default() }),
+        };
+        let content = v1::watch_packets_response::Content::Batch(batch);
+        let first = futures_util::stream::iter([Ok(v1::WatchPacketsResponse { content: Some(content) })]);
+        Ok(Response::new(Box::pin(futures_util::StreamExt::chain(first, futures_util::stream::pending()))))
+    }
+
+    async fn list_days(
+        &self,
+        _request: Request<v1::ListDaysRequest>,
+    ) -> Result<Response<v1::ListDaysResponse>, Status> {
+        Ok(Response::new(v1::ListDaysResponse { time_zone: "UTC".to_owned(), days: Vec::new() }))
+    }
+}
+
+#[tonic::async_trait]
+impl ControlService for Peer {
+    async fn get_status(
+        &self,
+        _request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        Ok(Response::new(v1::GetStatusResponse {
+            version: "0.1.0".to_owned(),
+            host_name: "gateway".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            window_millis: 10_000,
+            ..v1::GetStatusResponse::default()
+        }))
+    }
+
+    async fn list_interfaces(
+        &self,
+        _request: Request<v1::ListInterfacesRequest>,
+    ) -> Result<Response<v1::ListInterfacesResponse>, Status> {
+        let interface = v1::InterfaceInfo {
+            interface: "eth0".to_owned(),
+            kind: "ethernet".to_owned(),
+            up: true,
+            captured: true,
+            ..v1::InterfaceInfo::default()
+        };
+        Ok(Response::new(v1::ListInterfacesResponse { interfaces: vec![interface] }))
+    }
+}
+
+#[tonic::async_trait]
+impl AlertService for Peer {
+    async fn list_alerts(
+        &self,
+        _request: Request<v1::ListAlertsRequest>,
+    ) -> Result<Response<v1::ListAlertsResponse>, Status> {
+        Ok(Response::new(v1::ListAlertsResponse { alerts: Vec::new() }))
+    }
+}
