@@ -12,7 +12,8 @@ use super::{CaptureSettings, Engine};
 use crate::capture::live::Wanted;
 use crate::flows::own::OwnAddresses;
 use crate::interface::Link;
-use crate::worker::records::{Command, Open, Packets, Record, Watch};
+use crate::worker::packets::Packets;
+use crate::worker::records::{Command, Open, Record, Watch};
 use crate::worker::supervise::Event;
 
 const DEFAULT_PACKETS_PER_SECOND: u32 = 200;

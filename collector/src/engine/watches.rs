@@ -9,7 +9,8 @@ use weir_shared as shared;
 
 use super::command::WatchRequest;
 use crate::flows::record::Tally;
-use crate::worker::records::{MOST_WATCHES, PacketTotals, protocol};
+use crate::worker::packets::{PacketTotals, protocol};
+use crate::worker::records::MOST_WATCHES;
 
 const TOP_ADDRESSES: usize = 10;
 
