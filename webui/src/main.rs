@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
+use weir_shared::config::ConfigError;
 use weir_shared::error::exit;
 use weir_shared::telemetry;
 use weir_webui::cli::{Arguments, Command};
@@ -15,21 +16,37 @@ async fn main() -> ExitCode {
     if let Err(error) = telemetry::start(arguments.log_level) {
         return fail(&error.into(), exit::FAILED);
     }
-    let config = match Config::read(arguments.config.as_deref(), &arguments.overrides()) {
+    let (path, overrides) = (arguments.config.clone(), arguments.overrides());
+    let read = move || Config::read(path.as_deref(), &overrides);
+    let config = match read() {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), exit::USAGE),
     };
     let outcome = match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run(&config).await,
+        Command::Run => run(&config, read).await,
         command => commands::run(&command, &config).await,
     };
     outcome.map_or_else(|error| fail(&error, exit::FAILED), |()| ExitCode::SUCCESS)
 }
 
-async fn run(config: &Config) -> anyhow::Result<()> {
+async fn run(
+    config: &Config,
+    read: impl Fn() -> Result<Config, ConfigError> + 'static,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let application = Application::build(config).await?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut application = Application::build(config).await?;
+    if let Some(mut reload) = application.take_reload() {
+        actix_web::rt::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match read() {
+                    Ok(config) => reload.apply(config),
+                    Err(error) => tracing::error!("{error}; the configuration stays as it was"),
+                }
+            }
+        });
+    }
     sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
     let stopped = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }

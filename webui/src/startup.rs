@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use crate::ingest::Ingest;
 use crate::jobs::Jobs;
 use crate::live::hub::Hub;
 use crate::store::Store;
+use crate::store::retention::Limits;
 
 /// Name of the account that the first start creates.
 const FIRST_ACCOUNT: &str = "admin";
@@ -41,6 +42,7 @@ pub struct Application {
     store: Store,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
+    reload: Option<Reload>,
 }
 
 impl std::fmt::Debug for Application {
@@ -60,20 +62,21 @@ impl Application {
         let listen = listener.local_addr().context("the listening address cannot be read")?;
         let tls = config.tls.as_ref().map(tls).transpose()?;
         let store = Store::open(&config.database).await?;
-        let no_password_yet = first_account(&store).await?;
+        first_account(&store).await?;
+        let (limits, retention) = watch::channel(config.retention);
+        let hosts = Arc::new(AllowedHosts::new(config.hosts.clone()));
         let hub = Hub::new();
         let state = State {
             store: store.clone(),
             hub: hub.clone(),
             passwords: Passwords::new()?,
             throttle: Arc::new(Throttle::default()),
-            hosts: Arc::new(AllowedHosts::new(config.hosts.clone())),
+            hosts: Arc::clone(&hosts),
             socket: config.socket.clone(),
             listen,
-            retention: config.retention,
+            retention: retention.clone(),
             tls: tls.is_some(),
             exposed_without_tls: config.exposed_without_tls(),
-            no_password_yet,
             packet_lists: Arc::default(),
         };
         let server = serve(listener, tls, state)?;
@@ -87,13 +90,19 @@ impl Application {
             stored: Arc::clone(&stored),
             stop: stop.clone(),
         };
-        let jobs = Jobs { store: store.clone(), limits: config.retention, stored, stop: stop.clone() };
+        let jobs = Jobs { store: store.clone(), limits: retention, stored, stop: stop.clone() };
         let tasks = vec![tokio::spawn(ingest.run()), tokio::spawn(jobs.run())];
-        Ok(Self { server, port: listen.port(), store, stop, tasks })
+        let reload = Reload { running: config.clone(), hosts, limits };
+        Ok(Self { server, port: listen.port(), store, stop, tasks, reload: Some(reload) })
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What a configuration that is read again goes to; once.
+    pub fn take_reload(&mut self) -> Option<Reload> {
+        self.reload.take()
     }
 
     pub fn store(&self) -> &Store {
@@ -122,6 +131,32 @@ impl Application {
         }
         self.store.close().await;
         outcome.context("the web server's task failed")?.context("the web server failed")
+    }
+}
+
+/// Applies a configuration that was read again to the running service.
+#[derive(Debug)]
+pub struct Reload {
+    running: Config,
+    hosts: Arc<AllowedHosts>,
+    limits: watch::Sender<Limits>,
+}
+
+impl Reload {
+    /// Host names and retention change at once; for the rest it says that a restart is needed.
+    pub fn apply(&mut self, config: Config) {
+        self.hosts.replace(config.hosts.clone());
+        self.limits.send_replace(config.retention);
+        let same =
+            Config { hosts: config.hosts.clone(), retention: config.retention, ..self.running.clone() };
+        if same == config {
+            tracing::info!("the configuration has been read again");
+        } else {
+            tracing::warn!(
+                "the configuration has been read again; [http] listen and tls, [collector] and [store] change with a restart"
+            );
+        }
+        self.running = same;
     }
 }
 
@@ -160,16 +195,14 @@ fn tls(tls: &Tls) -> anyhow::Result<ServerConfig> {
 }
 
 /// Creates the first account. Its random password is printed where a person reads it; else nobody knows it, and the log-in
-/// page says how to set one. Returns whether that is so.
-async fn first_account(store: &Store) -> anyhow::Result<bool> {
+/// page says how to set one.
+async fn first_account(store: &Store) -> anyhow::Result<()> {
     if !store.accounts().await?.is_empty() {
-        return Ok(store.setting(NO_PASSWORD).await?.is_some());
+        return Ok(());
     }
     let secret = password::random()?;
     let hash = password::hash_now(&secret)?;
-    let shown =
-        std::io::stdout().is_terminal() || std::env::var_os(PRINT_PASSWORD).is_some_and(|value| value == "1");
-    if shown {
+    if std::io::stdout().is_terminal() || std::env::var_os(PRINT_PASSWORD).is_some_and(|value| value == "1") {
         let mut out = std::io::stdout().lock();
         writeln!(out, "user {FIRST_ACCOUNT} password {secret}")
             .context("the first password cannot be printed")?;
@@ -181,7 +214,7 @@ async fn first_account(store: &Store) -> anyhow::Result<bool> {
         );
     }
     store.add_account(FIRST_ACCOUNT, &hash).await?;
-    Ok(!shown)
+    Ok(())
 }
 
 /// Setting that stands until a password has been set that somebody knows.

@@ -38,7 +38,15 @@ async fn every_response_carries_the_security_headers() {
     let asset = asset.split("href=\"/assets/").nth(1).unwrap().split('"').next().unwrap();
     let asset = format!("/assets/{asset}");
     let mut paths: Vec<&str> = PAGES.to_vec();
-    paths.extend(["/nope", "/api/v1/windows", "/api/v1/nope", "/healthz", "/readyz", "/ws/live", "/assets/x/y.js"]);
+    paths.extend([
+        "/nope",
+        "/api/v1/windows",
+        "/api/v1/nope",
+        "/healthz",
+        "/readyz",
+        "/ws/live",
+        "/assets/x/y.js",
+    ]);
     paths.push(&asset);
     for path in paths {
         let answer = browser.get(path).await;
@@ -128,7 +136,12 @@ async fn a_changed_password_ends_other_sessions_and_opens_new_ones() {
     let mut browser = Browser::logged_in(service.port).await;
     let csrf = browser.form_token("/settings").await;
     let fields = |current: &'static str, new: &'static str| {
-        vec![("csrf", csrf.clone()), ("current", current.to_owned()), ("new", new.to_owned()), ("repeat", new.to_owned())]
+        vec![
+            ("csrf", csrf.clone()),
+            ("current", current.to_owned()),
+            ("new", new.to_owned()),
+            ("repeat", new.to_owned()),
+        ]
     };
     for (current, new, status) in [
         (PASSWORD, "short", 422),
@@ -182,11 +195,19 @@ async fn the_api_answers_from_the_history_and_from_the_collector() {
     let mut browser = Browser::logged_in(service.port).await;
     assert_eq!(browser.get("/readyz").await.status(), 503);
     assert_eq!(browser.get("/api/v1/status").await.status(), 503);
-    let peer = Peer::start(&service.socket(), "first", (0..60).map(|n| window_entry(n + 1, &[1, 2])).collect()).await;
+    let peer =
+        Peer::start(&service.socket(), "first", (0..60).map(|n| window_entry(n + 1, &[1, 2])).collect())
+            .await;
     let store = &service.store;
-    eventually("storing", || async { store.position().await.unwrap().filter(|position| position.sequence == 60) }).await;
+    eventually("storing", || async {
+        store.position().await.unwrap().filter(|position| position.sequence == 60)
+    })
+    .await;
     let port = service.port;
-    eventually("being ready", || async { (Browser::new(port).get("/readyz").await.status() == 200).then_some(()) }).await;
+    eventually("being ready", || async {
+        (Browser::new(port).get("/readyz").await.status() == 200).then_some(())
+    })
+    .await;
     assert_eq!(browser.json("/api/v1/status").await["host_name"], "gateway");
     assert_eq!(browser.json("/api/v1/interfaces").await["interfaces"][0]["name"], "eth0");
     assert_eq!(browser.json("/api/v1/hosts").await["hosts"][0]["address"], "192.168.0.7");
@@ -213,5 +234,30 @@ async fn the_api_answers_from_the_history_and_from_the_collector() {
     let csv = csv.text().await.unwrap();
     assert_eq!(csv.lines().count(), 1 + 2 + 1, "{csv}");
     peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn a_session_ends_after_half_an_hour_idle_and_after_twelve_hours_in_all() {
+    use jiff::{SignedDuration, Timestamp};
+    use weir_webui::auth::session::LIMITS;
+    let service = Service::start().await;
+    let account = service.store.account("admin").await.unwrap().unwrap();
+    let token = Token::random().unwrap();
+    service.store.add_session(&token.hash(), account.id, "form").await.unwrap();
+    let stands = async |after: SignedDuration| {
+        service.store.session(&token.hash(), &LIMITS, Timestamp::now() + after).await.unwrap().is_some()
+    };
+    assert!(stands(SignedDuration::from_mins(29)).await);
+    assert!(!stands(SignedDuration::from_mins(31)).await);
+    for minutes in (0..=12 * 60).step_by(20) {
+        service
+            .store
+            .touch_session(&token.hash(), Timestamp::now() + SignedDuration::from_mins(minutes))
+            .await
+            .unwrap();
+    }
+    assert!(stands(SignedDuration::from_mins(719)).await);
+    assert!(!stands(SignedDuration::from_mins(721)).await);
     service.stop().await;
 }

@@ -2,7 +2,7 @@
 mod support;
 
 use support::peer::Peer;
-use support::traffic::{alert, at, entry, start, window_entry};
+use support::traffic::{alert, at, entry, start, window, window_entry};
 use support::{Service, eventually};
 use weir_shared::alert::AlertState;
 use weir_shared::journal::JournalRecord;
@@ -37,7 +37,8 @@ async fn has_stored(store: &Store, sequence: u64) -> Option<Position> {
 #[actix_web::test]
 async fn each_window_is_stored_once_across_a_restart_of_either_side() {
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", (1..=30).map(|n| window_entry(n, &[1, 2])).collect()).await;
+    let peer =
+        Peer::start(&service.socket(), "first", (1..=30).map(|n| window_entry(n, &[1, 2])).collect()).await;
     eventually("storing 30 windows", || has_stored(&service.store, 30)).await;
     peer.append(window_entry(31, &[3]));
     eventually("storing the next", || has_stored(&service.store, 31)).await;
@@ -61,10 +62,13 @@ async fn each_window_is_stored_once_across_a_restart_of_either_side() {
 #[actix_web::test]
 async fn another_journal_begins_at_its_oldest_and_leaves_one_gap() {
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
+    let peer =
+        Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
     eventually("storing the first journal", || has_stored(&service.store, 5)).await;
     peer.stop().await;
-    let peer = Peer::start(&service.socket(), "second", (3..=9).map(|n| window_entry(n, &[1])).collect()).await;
+    let later = |n: i64| JournalRecord::Window(Box::new(window(at(1_000 + n * 10), &[1])));
+    let entries = (3..=9_u64).map(|n| entry(n, later(i64::try_from(n).unwrap()))).collect();
+    let peer = Peer::start(&service.socket(), "second", entries).await;
     eventually("storing the second journal", || has_stored(&service.store, 9)).await;
     assert_eq!(stored(&service.store).await, 5 + 7);
     let gaps = service.store.gaps(Range { from: start(), to: at(1 << 30) }, 10).await.unwrap();
@@ -77,10 +81,12 @@ async fn another_journal_begins_at_its_oldest_and_leaves_one_gap() {
 #[actix_web::test]
 async fn entries_overwritten_before_they_were_read_are_a_gap() {
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
+    let peer =
+        Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
     eventually("storing", || has_stored(&service.store, 5)).await;
     peer.stop().await;
-    let peer = Peer::start(&service.socket(), "first", (21..=22).map(|n| window_entry(n, &[1])).collect()).await;
+    let peer =
+        Peer::start(&service.socket(), "first", (21..=22).map(|n| window_entry(n, &[1])).collect()).await;
     eventually("storing on", || has_stored(&service.store, 22)).await;
     let gaps = service.store.gaps(Range { from: start(), to: at(1 << 30) }, 10).await.unwrap();
     assert_eq!(gaps.len(), 1);

@@ -14,7 +14,9 @@ use weir_shared::live::Live;
 
 async fn next(socket: &mut Socket) -> Option<Value> {
     loop {
-        let message = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("no frame in ten seconds");
+        let message = tokio::time::timeout(Duration::from_secs(10), socket.next())
+            .await
+            .expect("no frame in ten seconds");
         match message {
             Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -35,7 +37,10 @@ async fn next_of(socket: &mut Socket, kind: &str) -> Value {
 async fn linked(service: &Service) -> Browser {
     let browser = Browser::logged_in(service.port).await;
     let port = service.port;
-    eventually("the link", || async { (Browser::new(port).get("/readyz").await.status() == 200).then_some(()) }).await;
+    eventually("the link", || async {
+        (Browser::new(port).get("/readyz").await.status() == 200).then_some(())
+    })
+    .await;
     browser
 }
 
@@ -98,7 +103,8 @@ async fn a_browser_that_does_not_read_gets_a_snapshot_later_and_delays_nobody() 
     next_of(&mut fast, "snapshot").await;
     let mut now = update(1);
     // large enough that the kernel's buffers cannot hold them all
-    now.degraded = vec![weir_shared::health::Degraded { part: "test".to_owned(), reason: "x".repeat(200_000) }];
+    now.degraded =
+        vec![weir_shared::health::Degraded { part: "test".to_owned(), reason: "x".repeat(200_000) }];
     let mut told = 0;
     for sequence in 2..=120 {
         peer.say(Live::Update { sequence, now: now.clone() });

@@ -54,7 +54,7 @@ impl Config {
             lists: LISTS,
             environment: environment(),
         };
-        let Loaded { values, origins } = load::<File>(&sources)?;
+        let Loaded { values, origins } = load::<File>(&sources).map_err(later)?;
         let mut config = Self::check(&values, &origins)?;
         if let Some(listen) = overrides.listen {
             config.listen = listen;
@@ -89,6 +89,22 @@ impl Config {
     /// Whether other machines reach this one's pages without encryption.
     pub fn exposed_without_tls(&self) -> bool {
         self.tls.is_none() && !self.listen.ip().to_canonical().is_loopback()
+    }
+}
+
+/// Keys that other versions have.
+const LATER: [&str; 6] = ["threat", "mail", "webhook", "alert_log", "http.base_path", "http.trusted_proxies"];
+
+fn later(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::UnknownKey { origin, key, .. } if LATER.contains(&key.as_str()) => {
+            ConfigError::Refused {
+                origin,
+                key,
+                problem: "not in this version of Weir; take it out".to_owned(),
+            }
+        }
+        other => other,
     }
 }
 
@@ -201,7 +217,7 @@ mod tests {
             ("[http]\nhosts = [\"a:80\"]", ["FILE", "http.hosts", "a:80", "without scheme"]),
             ("[http]\ntls = { certificate = \"a.pem\", key = \"\" }", ["FILE", "http.tls", "a.pem", "both"]),
             ("[http]\nlissten = \"1\"", ["FILE", "http.lissten", "listen", ""]),
-            ("[mail]\nhost = \"x\"", ["FILE", "mail", "", ""]),
+            ("[mail]\nhost = \"x\"", ["FILE", "mail", "not in this version", ""]),
         ] {
             let error = read(text).unwrap_err();
             for part in parts {

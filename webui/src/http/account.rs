@@ -123,6 +123,7 @@ fn page(outcome: Option<PasswordOutcome>, html: String) -> HttpResponse {
 }
 
 fn retention_lines(state: &State) -> Vec<(String, String)> {
+    let limits = *state.retention.borrow();
     let names = ["Windows", "Minutes", "Hours", "Days"];
     let kept = |days: Option<u32>| match days {
         Some(1) => "kept 1 day".to_owned(),
@@ -130,7 +131,7 @@ fn retention_lines(state: &State) -> Vec<(String, String)> {
         None => "kept for ever".to_owned(),
     };
     let mut lines: Vec<(String, String)> =
-        names.iter().zip(state.retention.days).map(|(name, days)| ((*name).to_owned(), kept(days))).collect();
-    lines.push(("All together".to_owned(), format!("at most {} MiB", state.retention.max_bytes >> 20)));
+        names.iter().zip(limits.days).map(|(name, days)| ((*name).to_owned(), kept(days))).collect();
+    lines.push(("All together".to_owned(), format!("at most {} MiB", limits.max_bytes >> 20)));
     lines
 }

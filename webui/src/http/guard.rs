@@ -2,8 +2,8 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -94,7 +94,9 @@ fn refuse_stranger_sites(state: &State, request: &HttpRequest) -> Option<actix_w
         return Some(refusal(request, StatusCode::MISDIRECTED_REQUEST, &detail, false));
     }
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
-    if (changes || request.headers().contains_key(UPGRADE)) && !same_origin(request, host, state.tls) {
+    // no browser lets another site's page send a token; programs that have one know no Origin
+    let upgrade = request.headers().contains_key(UPGRADE) && !request.headers().contains_key(AUTHORIZATION);
+    if (changes || upgrade) && !same_origin(request, host, state.tls) {
         let detail = "The request did not come from a page of this site.";
         return Some(refusal(request, StatusCode::FORBIDDEN, detail, false));
     }

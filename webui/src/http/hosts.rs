@@ -9,24 +9,35 @@ const REFRESH: Duration = Duration::from_secs(30);
 /// Loopback, the machine's own addresses, and the configured names.
 #[derive(Debug)]
 pub struct AllowedHosts {
-    names: Vec<String>,
+    names: RwLock<Vec<String>>,
     own: RwLock<(Instant, Vec<IpAddr>)>,
 }
 
 impl AllowedHosts {
     pub fn new(names: Vec<String>) -> Self {
-        Self { names, own: RwLock::new((Instant::now(), own_addresses())) }
+        Self { names: RwLock::new(names), own: RwLock::new((Instant::now(), own_addresses())) }
+    }
+
+    /// Names from a configuration that was read again.
+    pub fn replace(&self, names: Vec<String>) {
+        if let Ok(mut now) = self.names.write() {
+            *now = names;
+        }
     }
 
     /// Whether a Host header (RFC 9110 section 7.2) names this service; its port does not matter.
     pub fn allows(&self, host: &str) -> bool {
         let name = name_of(host).to_ascii_lowercase();
         let name = name.strip_suffix('.').unwrap_or(&name);
-        if name == "localhost" || self.names.iter().any(|allowed| allowed == name) {
+        if name == "localhost" || self.is_configured(name) {
             return true;
         }
         let Ok(address) = name.parse::<IpAddr>() else { return false };
         address.is_loopback() || self.is_own(address)
+    }
+
+    fn is_configured(&self, name: &str) -> bool {
+        self.names.read().is_ok_and(|names| names.iter().any(|allowed| allowed == name))
     }
 
     fn is_own(&self, address: IpAddr) -> bool {

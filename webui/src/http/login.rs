@@ -10,6 +10,7 @@ use crate::auth::token::same;
 use crate::auth::{Caller, LoggedIn, Token, form as forms, session};
 use crate::pages;
 use crate::pages::view::{LoginProblem, LoginView};
+use crate::startup::NO_PASSWORD;
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -48,14 +49,15 @@ pub(super) async fn form(
     }
     let problem = (!asked.ended.is_empty()).then_some(LoginProblem::SessionEnded);
     let view = LoginView { next: inside(&asked.next).to_owned(), problem, ..LoginView::default() };
-    std::future::ready(show(&state, view)).await
+    show(&state, view).await
 }
 
 /// A form with a fresh token and the cookie beside it.
-fn show(state: &State, mut view: LoginView) -> Result<HttpResponse, HttpError> {
+async fn show(state: &State, mut view: LoginView) -> Result<HttpResponse, HttpError> {
     let token = Token::random()?;
     view.csrf = token.text().to_owned();
-    view.no_password_yet = state.no_password_yet;
+    // it may have been set meanwhile, by the command
+    view.no_password_yet = state.store.setting(NO_PASSWORD).await?.is_some();
     view.exposed_without_tls = state.exposed_without_tls;
     let mut response = match view.problem {
         Some(LoginProblem::Throttled { retry_after_seconds }) => {
@@ -83,7 +85,7 @@ pub(super) async fn submit(
     let again =
         |problem| LoginView { user: login.user.clone(), next: next.clone(), problem, ..LoginView::default() };
     if !forms::login_token_is_right(&request, &login.csrf, state.tls) {
-        return show(&state, again(Some(LoginProblem::FormExpired)));
+        return show(&state, again(Some(LoginProblem::FormExpired))).await;
     }
     let address = peer(&request);
     if let Err(wait) = state.throttle.try_now(address, &login.user) {
@@ -91,14 +93,15 @@ pub(super) async fn submit(
         return show(
             &state,
             again(Some(LoginProblem::Throttled { retry_after_seconds: wait.as_secs() + 1 })),
-        );
+        )
+        .await;
     }
     let account = state.store.account(&login.user).await?;
     let phc = account.as_ref().map(|account| account.password_hash.clone());
     let right = state.passwords.verify(login.password.clone(), phc).await?;
     let Some(account) = account.filter(|_| right) else {
         tracing::warn!(%address, user = login.user, "log-in refused: user {:?} from {address}", login.user);
-        return show(&state, again(Some(LoginProblem::Wrong)));
+        return show(&state, again(Some(LoginProblem::Wrong))).await;
     };
     let (token, form_token) = (Token::random()?, Token::random()?);
     state.store.add_session(&token.hash(), account.id, form_token.text()).await?;

@@ -3,6 +3,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::auth::{Passwords, Throttle};
 use crate::live::hub::Hub;
 use crate::store::Store;
@@ -20,10 +22,8 @@ pub struct State {
     pub hosts: Arc<AllowedHosts>,
     pub socket: PathBuf,
     pub listen: SocketAddr,
-    pub retention: Limits,
+    pub retention: watch::Receiver<Limits>,
     pub tls: bool,
     pub exposed_without_tls: bool,
-    /// Nobody has been told a password yet.
-    pub no_password_yet: bool,
     pub packet_lists: Arc<crate::live::packets::OpenLists>,
 }

@@ -57,7 +57,6 @@ async fn follow(ingest: &Ingest, backoff: &mut Backoff) -> Result<(), IngestErro
     let position = ingest.store.position().await;
     ingest.store.note(&position);
     let (opened, mut entries) = open(ingest, &collector, position?).await?;
-    backoff.reset();
     loop {
         let Some(first) = entries.next().await else { return Ok(()) };
         let (batch, end) = gather(first?, &mut entries).await;
@@ -67,6 +66,8 @@ async fn follow(ingest: &Ingest, backoff: &mut Backoff) -> Result<(), IngestErro
         if known > 0 {
             tracing::debug!(known, "{known} entries had been stored before");
         }
+        // not before: a disk that stays full is asked ever less often
+        backoff.reset();
         ingest.stored.notify_one();
         if let Some(error) = end {
             return Err(error.into());

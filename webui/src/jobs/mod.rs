@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use weir_shared::error::ErrorChain;
 
@@ -22,7 +22,7 @@ const AFTER_WINDOW: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug)]
 pub struct Jobs {
     pub store: Store,
-    pub limits: Limits,
+    pub limits: watch::Receiver<Limits>,
     pub stored: Arc<Notify>,
     pub stop: CancellationToken,
 }
@@ -46,7 +46,8 @@ impl Jobs {
 
     async fn prune_now_and_then(&self) {
         loop {
-            report("retention", prune(&self.store, &self.limits).await);
+            let limits = *self.limits.borrow();
+            report("retention", prune(&self.store, &limits).await);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(PRUNE_EVERY) => {}

@@ -136,7 +136,8 @@ impl Hub {
             }
         };
         let window = now.last_window.take();
-        let text = if whole {
+        let heard = self.frames.receiver_count() > 0;
+        let text = if whole || !heard {
             None
         } else {
             let update =
@@ -146,7 +147,7 @@ impl Hub {
         inner.sequence = sequence;
         inner.update = Some(now);
         inner.last_window = window.or_else(|| inner.last_window.take());
-        let text = text.or_else(|| if whole { inner.snapshot() } else { None });
+        let text = text.or_else(|| if whole && heard { inner.snapshot() } else { None });
         drop(inner);
         self.send(text);
     }

@@ -14,7 +14,7 @@ use super::{Store, StoreError};
 
 /// How long a statement waits for another program's lock.
 const BUSY: Duration = Duration::from_secs(5);
-const READERS: u32 = 4;
+const READERS: u32 = 3;
 
 impl Store {
     /// Opens or creates the database. A damaged file is moved aside as `NAME.corrupt-TIME`, and the history begins anew.
@@ -57,7 +57,7 @@ async fn connect(path: &Path, most: u32) -> Result<SqlitePool, StoreError> {
         .foreign_keys(true)
         .busy_timeout(BUSY)
         .pragma("journal_size_limit", "16777216")
-        .pragma("cache_size", "-4096")
+        .pragma("cache_size", "-2048")
         .pragma("temp_store", "memory")
         .optimize_on_close(true, 1_000);
     SqlitePoolOptions::new()

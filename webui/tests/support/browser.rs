@@ -34,7 +34,8 @@ impl Browser {
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         self.client.request(method, format!("{}{path}", self.site)).header("cookie", cookies.join("; "))
     }
 
@@ -95,7 +96,8 @@ impl Browser {
     pub async fn socket(&self, path: &str, origin: Option<&str>) -> Result<Socket, u16> {
         let address = format!("{}{path}", self.site.replace("http://", "ws://"));
         let mut request = address.into_client_request().unwrap();
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         request.headers_mut().insert("cookie", cookies.join("; ").parse().unwrap());
         if let Some(origin) = origin {
             request.headers_mut().insert("origin", origin.parse().unwrap());

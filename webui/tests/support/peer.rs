@@ -9,12 +9,12 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
-use weir_shared::journal::JournalEntry;
-use weir_shared::live::Live;
-use weir_shared::wire::v1;
 use v1::alert_service_server::{AlertService, AlertServiceServer};
 use v1::control_service_server::{ControlService, ControlServiceServer};
 use v1::traffic_service_server::{TrafficService, TrafficServiceServer};
+use weir_shared::journal::JournalEntry;
+use weir_shared::live::Live;
+use weir_shared::wire::v1;
 
 use super::traffic;
 
@@ -181,7 +181,12 @@ impl TrafficService for Peer {
                 ..v1::PacketHeader::default()
             }],
             not_sent: 4,
-            totals: Some(v1::PacketSummary { packets: 5, bytes: 300, not_sent: 4, ..v1::PacketSummary::default() }),
+            totals: Some(v1::PacketSummary {
+                packets: 5,
+                bytes: 300,
+                not_sent: 4,
+                ..v1::PacketSummary::default()
+            }),
         };
         let content = v1::watch_packets_response::Content::Batch(batch);
         let first = futures_util::stream::iter([Ok(v1::WatchPacketsResponse { content: Some(content) })]);

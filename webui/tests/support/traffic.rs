@@ -6,8 +6,8 @@ use weir_shared::journal::{JournalEntry, JournalRecord};
 use weir_shared::live::{Live, LiveInterface, SecondSeries, Update};
 use weir_shared::net::{Direction, Endpoint, Transport};
 use weir_shared::report::{
-    AddressRow, Count, FlowRow, HostRow, InterfaceWindow, KernelCounters, Ledger, Others, Ranked, RankedAddresses, RxTx,
-    Window,
+    AddressRow, Count, FlowRow, HostRow, InterfaceWindow, KernelCounters, Ledger, Others, Ranked,
+    RankedAddresses, RxTx, Window,
 };
 
 /// A midnight, in UTC.
@@ -49,7 +49,10 @@ pub fn flow(number: u32, traffic: RxTx, window: (Timestamp, Timestamp)) -> FlowR
     FlowRow {
         interface: "eth0".to_owned(),
         protocol: if number.is_multiple_of(3) { Transport::Udp } else { Transport::Tcp },
-        initiator: Endpoint { address: "10.0.0.1".parse().unwrap(), port: u16::try_from(40_000 + number % 20_000).unwrap() },
+        initiator: Endpoint {
+            address: "10.0.0.1".parse().unwrap(),
+            port: u16::try_from(40_000 + number % 20_000).unwrap(),
+        },
         responder: Endpoint { address: address(number), port: 443 },
         application: "https".to_owned(),
         name: format!("host{number}.example"),
@@ -166,6 +169,10 @@ pub fn update(bytes: u64) -> Update {
 }
 
 pub fn snapshot(sequence: u64, bytes: u64) -> Live {
-    let seconds = vec![SecondSeries { interface: "eth0".to_owned(), start: at(0), seconds: vec![both(1, 2), both(3, 4)] }];
+    let seconds = vec![SecondSeries {
+        interface: "eth0".to_owned(),
+        start: at(0),
+        seconds: vec![both(1, 2), both(3, 4)],
+    }];
     Live::Snapshot { sequence, now: update(bytes), seconds }
 }
