@@ -86,10 +86,12 @@ pub(super) fn hosts<'a>(
     total: RxTx,
 ) -> Ranked<HostRow> {
     let search = search.to_ascii_lowercase();
+    let mut now = 0;
     let mut all: Vec<(&String, IpAddr, &Host)> = Vec::new();
     let mut known = 0;
     for (name, interface) in interfaces {
         known += interface.hosts.rows().len();
+        now = now.max((interface.last_second().0 + 1) * 1_000_000_000);
         let found = hosts::select(&interface.hosts, |address, _| {
             contains(&search, || [address.to_string(), String::new()], names.of(address))
         });
@@ -100,14 +102,14 @@ pub(super) fn hosts<'a>(
     });
     let shown = all.iter().map(|(_, _, host)| host.total).fold(RxTx::default(), plus);
     let row = |(name, address, host): &(&String, IpAddr, &Host)| {
-        host.row(name, *address, names.of(address), (host.total, host.rate.at(host.last_seen)))
+        host.row(name, *address, names.of(address), (host.total, host.rate.at(now)))
     };
     let list: Vec<_> = all.iter().map(row).collect();
     ranked(list, known, minus(total, shown))
 }
 
 pub(super) fn flows<'a>(
-    captures: impl Iterator<Item = &'a Capture>,
+    captures: impl Iterator<Item = &'a Capture> + 'a,
     names: &Names,
     search: &str,
     rows: usize,
