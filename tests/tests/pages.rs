@@ -159,12 +159,14 @@ async fn the_page_says_when_the_collector_is_away_and_when_it_is_back() {
     let browser = Browser::start(1440, 1200).await;
     browser.log_in(&lab.url(""), "admin", &lab.password()).await;
     browser.open(&lab.url("/")).await;
-    let state = |state: &str| format!("return !!document.querySelector('[data-link-state=\"{state}\"]')");
-    browser.until("the link is up", &state("up")).await;
+    let state = |text: &str| {
+        format!("return document.querySelector('[data-link-text]').textContent.includes('{text}')")
+    };
+    browser.until("the link is up", &state("connected")).await;
     lab.collector.as_mut().expect("the collector").kill();
-    browser.until("the link is down", &state("down")).await;
+    browser.until("the link is down", &state("away since")).await;
     lab.start_collector();
-    browser.until("the link is up again", &state("up")).await;
+    browser.until("the link is up again", &state("connected")).await;
     browser.close().await;
 }
 
