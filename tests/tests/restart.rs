@@ -48,9 +48,12 @@ fn uneven(cycle: u32) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_collector_loses_no_closed_window_and_doubles_none() {
-    let mut lab = Lab::started();
+    let mut lab = Lab::new();
     let before = lab.network.counters();
+    lab.start_collector();
+    lab.start_webui();
     let traffic = steady_traffic(&lab);
+    lab.until_stored("a first window", |history| !history.windows.is_empty()).await;
     for cycle in 0..cycles() {
         tokio::time::sleep(uneven(cycle)).await;
         lab.collector.as_mut().expect("the collector").kill();
