@@ -84,6 +84,9 @@ fn replay(options: &Options) -> Result<(), ReplayError> {
     let started = Instant::now();
     let mut replay = Replay::new(options);
     let read = replay.read(&mut file);
+    if let Err(error @ (ReplayError::Filter { .. } | ReplayError::Link(_))) = read {
+        return Err(error);
+    }
     let mut summary = replay.finish(file.link_type());
     let seconds = started.elapsed().as_secs_f64();
     summary.processing = Processing { seconds, packets_per_second: rate(summary.count.packets, seconds) };
