@@ -1,4 +1,11 @@
 //! Log-in, its guards, and the JSON API, over a real port.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there; the lint knows only the functions marked as tests"
+)]
 mod support;
 
 use reqwest::Method;
@@ -196,8 +203,7 @@ async fn the_api_answers_from_the_history_and_from_the_collector() {
     assert_eq!(browser.get("/readyz").await.status(), 503);
     assert_eq!(browser.get("/api/v1/status").await.status(), 503);
     let peer =
-        Peer::start(&service.socket(), "first", (0..60).map(|n| window_entry(n + 1, &[1, 2])).collect())
-            .await;
+        Peer::start(&service.socket(), "first", (0..60).map(|n| window_entry(n + 1, &[1, 2])).collect());
     let store = &service.store;
     eventually("storing", || async {
         store.position().await.unwrap().filter(|position| position.sequence == 60)

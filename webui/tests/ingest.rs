@@ -1,4 +1,11 @@
 //! From the collector's socket into a real database file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there; the lint knows only the functions marked as tests"
+)]
 mod support;
 
 use support::peer::Peer;
@@ -37,8 +44,7 @@ async fn has_stored(store: &Store, sequence: u64) -> Option<Position> {
 #[actix_web::test]
 async fn each_window_is_stored_once_across_a_restart_of_either_side() {
     let service = Service::start().await;
-    let peer =
-        Peer::start(&service.socket(), "first", (1..=30).map(|n| window_entry(n, &[1, 2])).collect()).await;
+    let peer = Peer::start(&service.socket(), "first", (1..=30).map(|n| window_entry(n, &[1, 2])).collect());
     eventually("storing 30 windows", || has_stored(&service.store, 30)).await;
     peer.append(window_entry(31, &[3]));
     eventually("storing the next", || has_stored(&service.store, 31)).await;
@@ -51,7 +57,7 @@ async fn each_window_is_stored_once_across_a_restart_of_either_side() {
     peer.stop().await;
 
     let all = (1..=35).map(|n| window_entry(n, &[1, 2])).collect();
-    let peer = Peer::start(&service.socket(), "first", all).await;
+    let peer = Peer::start(&service.socket(), "first", all);
     eventually("storing after the collector's restart", || has_stored(&service.store, 35)).await;
     assert_eq!(stored(&service.store).await, 35);
     assert!(service.store.gaps(everything(), 10).await.unwrap().is_empty());
@@ -62,13 +68,12 @@ async fn each_window_is_stored_once_across_a_restart_of_either_side() {
 #[actix_web::test]
 async fn another_journal_begins_at_its_oldest_and_leaves_one_gap() {
     let service = Service::start().await;
-    let peer =
-        Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
+    let peer = Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect());
     eventually("storing the first journal", || has_stored(&service.store, 5)).await;
     peer.stop().await;
     let later = |n: i64| JournalRecord::Window(Box::new(window(at(1_000 + n * 10), &[1])));
     let entries = (3..=9_u64).map(|n| entry(n, later(i64::try_from(n).unwrap()))).collect();
-    let peer = Peer::start(&service.socket(), "second", entries).await;
+    let peer = Peer::start(&service.socket(), "second", entries);
     eventually("storing the second journal", || has_stored(&service.store, 9)).await;
     assert_eq!(stored(&service.store).await, 5 + 7);
     let gaps = service.store.gaps(Range { from: start(), to: at(1 << 30) }, 10).await.unwrap();
@@ -81,12 +86,10 @@ async fn another_journal_begins_at_its_oldest_and_leaves_one_gap() {
 #[actix_web::test]
 async fn entries_overwritten_before_they_were_read_are_a_gap() {
     let service = Service::start().await;
-    let peer =
-        Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect()).await;
+    let peer = Peer::start(&service.socket(), "first", (1..=5).map(|n| window_entry(n, &[1])).collect());
     eventually("storing", || has_stored(&service.store, 5)).await;
     peer.stop().await;
-    let peer =
-        Peer::start(&service.socket(), "first", (21..=22).map(|n| window_entry(n, &[1])).collect()).await;
+    let peer = Peer::start(&service.socket(), "first", (21..=22).map(|n| window_entry(n, &[1])).collect());
     eventually("storing on", || has_stored(&service.store, 22)).await;
     let gaps = service.store.gaps(Range { from: start(), to: at(1 << 30) }, 10).await.unwrap();
     assert_eq!(gaps.len(), 1);
@@ -111,7 +114,7 @@ async fn alerts_and_gaps_of_the_journal_are_kept_as_they_came() {
         entry(4, JournalRecord::Alert(Box::new(alert(u64::MAX, AlertState::End)))),
     ];
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", entries).await;
+    let peer = Peer::start(&service.socket(), "first", entries);
     eventually("storing", || has_stored(&service.store, 4)).await;
     assert_eq!(service.store.gaps(everything(), 10).await.unwrap(), [gap]);
     let query = weir_webui::store::alerts::AlertQuery {

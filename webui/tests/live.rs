@@ -1,4 +1,11 @@
 //! The live view over a real WebSocket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on ends there; the lint knows only the functions marked as tests"
+)]
 mod support;
 
 use std::time::Duration;
@@ -47,7 +54,7 @@ async fn linked(service: &Service) -> Browser {
 #[actix_web::test]
 async fn a_browser_gets_a_snapshot_then_updates_then_the_loss_of_the_link() {
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new());
     let browser = linked(&service).await;
     let mut socket = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
     let first = next_of(&mut socket, "snapshot").await;
@@ -69,7 +76,7 @@ async fn a_browser_gets_a_snapshot_then_updates_then_the_loss_of_the_link() {
 
     peer.stop().await;
     assert_eq!(next_of(&mut socket, "link").await["state"], "down");
-    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new());
     assert_eq!(next_of(&mut socket, "link").await["state"], "up");
     next_of(&mut socket, "snapshot").await;
     peer.stop().await;
@@ -79,7 +86,7 @@ async fn a_browser_gets_a_snapshot_then_updates_then_the_loss_of_the_link() {
 #[actix_web::test]
 async fn a_log_out_closes_open_sockets_within_five_seconds() {
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new());
     let mut browser = linked(&service).await;
     let mut socket = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
     next_of(&mut socket, "snapshot").await;
@@ -95,7 +102,7 @@ async fn a_log_out_closes_open_sockets_within_five_seconds() {
 #[actix_web::test]
 async fn a_browser_that_does_not_read_gets_a_snapshot_later_and_delays_nobody() {
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new());
     let browser = linked(&service).await;
     let mut slow = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
     let mut fast = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
@@ -128,7 +135,7 @@ async fn a_browser_that_does_not_read_gets_a_snapshot_later_and_delays_nobody() 
 #[actix_web::test]
 async fn packets_are_listed_and_a_wrong_filter_says_why() {
     let service = Service::start().await;
-    let peer = Peer::start(&service.socket(), "first", Vec::new()).await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new());
     peer.say(snapshot(1, 1));
     let browser = linked(&service).await;
     let origin = Some(browser.site.as_str());

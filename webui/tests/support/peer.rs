@@ -36,7 +36,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub async fn start(socket: &Path, journal_id: &str, entries: Vec<JournalEntry>) -> Self {
+    pub fn start(socket: &Path, journal_id: &str, entries: Vec<JournalEntry>) -> Self {
         if socket.exists() {
             std::fs::remove_file(socket).unwrap();
         }

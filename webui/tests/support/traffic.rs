@@ -36,7 +36,7 @@ pub fn host(number: u32, traffic: RxTx, window: (Timestamp, Timestamp)) -> HostR
     HostRow {
         interface: "eth0".to_owned(),
         address: address(number),
-        name: if number % 2 == 0 { format!("host{number}.example") } else { String::new() },
+        name: if number.is_multiple_of(2) { format!("host{number}.example") } else { String::new() },
         traffic,
         per_second: RxTx::default(),
         protocols: vec!["tcp".to_owned(), "https".to_owned()],
