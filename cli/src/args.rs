@@ -157,6 +157,6 @@ mod tests {
         assert_eq!(arguments.units, Units::Bytes);
         assert_eq!(arguments.socket(), PathBuf::from("/x"));
         assert_eq!(arguments.style(Format { format: None }).unwrap(), Style::Json);
-        assert!(arguments.style(Format { format: Some(Style::Csv) }).is_err());
+        arguments.style(Format { format: Some(Style::Csv) }).unwrap_err();
     }
 }

@@ -63,7 +63,7 @@ impl Output {
     }
 
     pub(crate) fn csv<T: Columns>(&mut self, rows: &[T], others: Option<&OthersItem>) -> io::Result<()> {
-        csv::write(&mut self.out, rows, others)
+        Ok(csv::write(&mut self.out, rows, others)?)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {

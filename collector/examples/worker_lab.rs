@@ -7,7 +7,8 @@
 //! ```
 //!
 //! `worker_lab compile EXPRESSION…` compiles one filter, `worker_lab send ADDRESS:PORT COUNT PER_MILLISECOND` sends so many
-//! datagrams of 18 bytes (60 on the wire), at most so many a millisecond.
+//! datagrams of 18 bytes (60 on the wire), at most so many a millisecond. `worker_lab escape WAY` confines itself like the
+//! worker and then tries what a worker in wrong hands might.
 #![expect(clippy::print_stdout, reason = "standard output is what this program is for")]
 use std::io::BufRead;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use weir_collector::flows::record::{Counters, TrafficRecord};
 use weir_collector::worker::filter::{self, Program};
 use weir_collector::worker::hidden_main;
 use weir_collector::worker::records::{Command, Open, Record, Watch};
+use weir_collector::worker::sandbox::confine_worker;
 use weir_collector::worker::supervise::{Event, Supervisor, WorkerHandle};
 
 const ETHERNET: i32 = 1;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         Some(("compile", rest)) => return compile(&rest.join(" ")),
         Some(("send", [to, count, pace])) => return send(to, count, pace),
+        Some(("escape", [way])) => return escape(way),
         _ => {}
     }
     let (supervisor, handle) = match Supervisor::start() {
@@ -83,6 +86,28 @@ fn send(to: &str, count: &str, pace: &str) -> ExitCode {
         // a refusal by the other end's ICMP is told by the next send, which then has not sent
         while socket.send_to(&[0; 18], to).is_err() {}
     }
+    ExitCode::SUCCESS
+}
+
+fn escape(way: &str) -> ExitCode {
+    if let Err(error) = confine_worker(nix::unistd::getppid()) {
+        eprintln!("{error}");
+        return ExitCode::from(78);
+    }
+    let refused = match way {
+        "file" => std::fs::File::open("/etc/passwd").is_err(),
+        "folder" => std::fs::read_dir("/").is_err(),
+        "connect" => std::net::TcpStream::connect("127.0.0.1:9")
+            .is_err_and(|error| error.raw_os_error() == Some(libc::EACCES)),
+        "listen" => std::net::UdpSocket::bind("127.0.0.1:0").is_err(),
+        "program" => std::process::Command::new("/bin/true").spawn().is_err(),
+        "thread" => std::thread::Builder::new().spawn(|| {}).is_err(),
+        "signal" => nix::sys::signal::kill(nix::unistd::getppid(), None).is_err(),
+        "user" => nix::unistd::setuid(nix::unistd::Uid::from_raw(0)).is_err(),
+        "output" => nix::unistd::write(std::io::stdout(), b"out").is_err(),
+        _ => return ExitCode::FAILURE,
+    };
+    eprintln!("{}", if refused { "refused" } else { "done" });
     ExitCode::SUCCESS
 }
 

@@ -101,7 +101,8 @@ fn run(common: &Common) -> Result<(), Failure> {
     let engine = spawn_engine(&config, worker.clone(), counters, Arc::clone(&journal), (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
-    let rpc = spawn_rpc(listeners, Handle { engine: input.clone(), journal }, stop.clone(), (worker, reload))?;
+    let rpc =
+        spawn_rpc(listeners, Handle { engine: input.clone(), journal }, stop.clone(), (worker, reload))?;
 
     let served = supervisor.run(|event| {
         // fails only when the engine has ended, and then `join` below says why
@@ -132,18 +133,25 @@ fn spawn_engine(
 ) -> Result<JoinHandle<()>, Failure> {
     let links = input.clone();
     // fails only when the engine has ended
-    let watcher = interface::watch(move |now| drop(links.send(Input::Links(now)))).map_err(at("watch the interfaces"))?;
+    let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
+        .map_err(at("watch the interfaces"))?;
     let engine = Engine::new(Parts {
         settings: CaptureSettings::from(&config.capture),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
         attribution: config.process.attribution.status(),
-        traffic: Traffic::new(window::Settings { rows: config.capture.window_rows, ..window::Settings::default() }),
+        traffic: Traffic::new(window::Settings {
+            rows: config.capture.window_rows,
+            ..window::Settings::default()
+        }),
         counters,
         journal,
         worker,
         watcher,
     });
-    std::thread::Builder::new().name("engine".to_owned()).spawn(move || engine.run(&inputs)).map_err(at("start the engine"))
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || engine.run(&inputs))
+        .map_err(at("start the engine"))
 }
 
 type Listeners = Vec<(UnixListener, Socket)>;
@@ -152,7 +160,8 @@ type Listeners = Vec<(UnixListener, Socket)>;
 fn listeners(config: &Config) -> Result<Listeners, Failure> {
     let mut passed = listenfd::ListenFd::from_env();
     if passed.len() >= 2 {
-        let mut take = |number| passed.take_unix_listener(number).map_err(at("take the sockets from systemd"));
+        let mut take =
+            |number| passed.take_unix_listener(number).map_err(at("take the sockets from systemd"));
         let group = group_of(&config.socket.path);
         let sockets = [(take(0)?, Socket::Collector { group }), (take(1)?, Socket::Control)];
         return Ok(sockets.into_iter().filter_map(|(listener, socket)| Some((listener?, socket))).collect());
@@ -219,8 +228,10 @@ fn spawn_rpc(
     stop: CancellationToken,
     (worker, reload): (WorkerHandle, Reload),
 ) -> Result<JoinHandle<Served>, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(at("start the rpc runtime"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(at("start the rpc runtime"))?;
     let serve = move || {
         runtime.block_on(async {
             tokio::spawn(signals(worker.clone(), reload));
@@ -233,7 +244,8 @@ fn spawn_rpc(
 }
 
 async fn signals(worker: WorkerHandle, mut reload: Reload) {
-    let streams = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let streams =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
         tracing::error!("signals cannot be listened to; stop this process with SIGKILL");
         return;

@@ -164,6 +164,8 @@ fn corruption_found_while_running_starts_a_new_journal_too() {
     assert_eq!(journal.append(&[gap(20_000)]).unwrap(), 1);
     assert_ne!(journal.opened().unwrap().journal_id, id);
     assert_eq!(*journal.last_sequence().borrow(), 1);
+    let follower = journal.read(201, Kinds::ALL, 10, usize::MAX).unwrap_err();
+    assert!(matches!(follower, JournalError::Beyond { from: 201, next: 2 }), "{follower:?}");
     assert_eq!(corrupt_files(folder.path()), 1);
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 mod lab;
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -40,6 +41,7 @@ fn the_worker_keeps_net_raw_and_nothing_else() {
     lab.say("open 1 weir0");
     lab.wait_for_id("opened", 1);
     let status = status(worker);
+    assert_eq!(field(&status, "Name"), "weir-capture");
     const NET_RAW: &str = "0000000000002000";
     const NOTHING: &str = "0000000000000000";
     for (name, wanted) in [
@@ -61,6 +63,20 @@ fn the_worker_keeps_net_raw_and_nothing_else() {
     assert!(!open.iter().any(|path| path.contains("passwd")), "{open:?}");
     assert_eq!(std::fs::read(format!("/proc/{worker}/environ")).unwrap_or_default(), b"");
     lab.finish();
+}
+
+#[test]
+fn in_wrong_hands_it_gets_nowhere() {
+    let escape = |way: &str| std::process::Command::new(program()).args(["escape", way]).output().unwrap();
+    for way in ["file", "folder", "connect", "listen"] {
+        let output = escape(way);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "refused\n", "{way}: {output:?}");
+    }
+    for way in ["program", "thread", "signal", "user", "output"] {
+        let output = escape(way);
+        assert_eq!(output.status.signal(), Some(Signal::SIGSYS as i32), "{way}: {output:?}");
+        assert_eq!(output.stdout, b"");
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Browser {
     pub client: Client,
-    driver: Running,
+    _driver: Running,
     port: u16,
     _profile: TempDir,
 }
@@ -54,7 +54,7 @@ impl Browser {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
         let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.expect("a browser");
-        Self { client, driver, port, _profile: profile }
+        Self { client, _driver: driver, port, _profile: profile }
     }
 
     pub async fn open(&self, url: &str) {
@@ -121,7 +121,9 @@ impl Browser {
                 .then(|| message["params"]["request"]["url"].clone())
         });
         let urls = urls.filter_map(|url| url.as_str().map(str::to_owned));
-        urls.filter(|url| !url.starts_with(base) && !url.starts_with("data:") && !url.starts_with("blob:"))
+        // the browser's own first tab is not ours
+        let own = ["data:", "blob:", "chrome:", "chrome-untrusted:"];
+        urls.filter(|url| !url.starts_with(base) && !own.iter().any(|scheme| url.starts_with(scheme)))
             .collect()
     }
 
@@ -140,8 +142,8 @@ impl Browser {
         answer["value"].as_array().unwrap_or_else(|| panic!("no log: {answer}")).clone()
     }
 
-    pub async fn close(mut self) {
+    /// Ends the browser; its driver ends when dropped.
+    pub async fn close(self) {
         self.client.close().await.expect("closing the browser");
-        self.driver.stop();
     }
 }

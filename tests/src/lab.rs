@@ -1,9 +1,10 @@
 //! A monitored machine of its own: namespaces, both services, their state in a private folder.
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -148,6 +149,18 @@ impl Lab {
     /// Runs `weir` against this collector's socket.
     pub fn weir(&self, arguments: &[&str]) -> Said {
         run(Command::new(program("weir")).arg("--socket").arg(self.socket()).args(arguments))
+    }
+
+    /// The first updates that `weir watch` prints.
+    pub fn watch(&self, count: usize) -> Vec<Value> {
+        let mut command = Command::new(program("weir"));
+        command.arg("--socket").arg(self.socket()).args(["watch", "--json"]).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("weir watch");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines().take(count);
+        let updates = lines.map(|line| serde_json::from_str(&line.expect("text")).expect("JSON")).collect();
+        child.kill().expect("its end");
+        child.wait().expect("its end");
+        updates
     }
 
     pub fn status(&self) -> Value {

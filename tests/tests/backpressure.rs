@@ -32,9 +32,7 @@ async fn a_client_that_does_not_read_delays_nobody() {
     let traffic = traffic(&lab);
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = resident_kib(lab.collector.as_ref().expect("the collector"));
-    let said = lab.weir(&["watch", "--json", "--count", "3"]);
-    assert_eq!(said.code, 0, "{}", said.err);
-    assert_eq!(said.out.lines().count(), 3, "{}", said.out);
+    assert_eq!(lab.watch(3).len(), 3);
     tokio::time::sleep(Duration::from_secs(5)).await;
     let after = resident_kib(lab.collector.as_ref().expect("the collector"));
     assert!(after < before + 32 * 1024, "the collector grew from {before} to {after} KiB");

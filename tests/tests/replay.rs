@@ -39,6 +39,7 @@ fn agrees_with_the_truth(mix: Mix, seeds: std::ops::RangeInclusive<u64>) {
     }
 }
 
+#[cfg(feature = "end-to-end")]
 #[test]
 fn everything_mixed_is_counted_exactly() {
     agrees_with_the_truth(Mix::Default, 1..=6);
@@ -107,6 +108,7 @@ fn a_full_flow_table_evicts_and_says_so_and_loses_no_byte() {
     assert!(at(&replay, &["flows_evicted"]) >= PACKETS as u64 - kept_at_most, "{}", replay["flows_evicted"]);
 }
 
+#[cfg(feature = "end-to-end")]
 #[test]
 fn a_filter_leaves_only_what_it_says() {
     let folder = TempDir::new().expect("a folder");
@@ -116,6 +118,7 @@ fn a_filter_leaves_only_what_it_says() {
     assert_eq!(replay["network"]["arp"]["packets"], truth["l3"]["arp"]["packets"]);
 }
 
+#[cfg(feature = "end-to-end")]
 #[test]
 fn a_filter_that_does_not_compile_is_wrong_use_and_is_named() {
     let folder = TempDir::new().expect("a folder");

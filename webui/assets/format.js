@@ -50,7 +50,7 @@ export function packetRate(perSecond) {
 
 export function count(number, unit = "") {
   const value = number || 0;
-  return { ...(value < 100_000 ? { text: grouped.format(value), unit } : scaled(value, unit ? ` ${unit}` : "")), exact: `${grouped.format(value)} ${unit}`.trim() };
+  return { ...(value < 1_000_000 ? { text: grouped.format(value), unit } : scaled(value, unit ? ` ${unit}` : "")), exact: `${grouped.format(value)} ${unit}`.trim() };
 }
 
 export function percent(share) {

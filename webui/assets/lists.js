@@ -2,6 +2,7 @@
 import { barColumn, bitsColumn, bytesColumn, countColumn, hostColumn, othersRow, textColumn, timeColumn } from "./cells.js";
 import { element, setText } from "./dom.js";
 import { span } from "./format.js";
+import { chosenInterface } from "./live.js";
 
 const total = (row) => (row.rx_bytes ?? 0) + (row.tx_bytes ?? 0);
 const packets = (row) => (row.rx_packets ?? 0) + (row.tx_packets ?? 0);
@@ -44,7 +45,8 @@ const ARROWS = { ingress: "▼", egress: "▲", local: "↺", forwarded: "⇄" }
 function peersCell(cell, row) {
   if (!cell.firstChild) cell.append(element("span"), element("small"));
   setText(cell.firstChild, row.rest ? row.name : row.name || String(row.responder));
-  setText(cell.lastChild, row.rest ? "" : `${row.initiator} → ${row.responder}`);
+  const where = chosenInterface || !row.interface ? "" : ` · ${row.interface}`;
+  setText(cell.lastChild, row.rest ? "" : `${row.initiator} → ${row.responder}${where}`);
 }
 
 export function flowList(now) {

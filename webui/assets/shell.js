@@ -9,6 +9,7 @@ function showLink({ link, state }) {
   document.body.classList.toggle("stale", link.state === "down" || link.state === "offline");
   const losses = state ? Object.values(state.losses ?? {}).reduce((sum, lost) => sum + lost, 0) : null;
   for (const node of document.querySelectorAll("[data-link]")) {
+    node.dataset.linkState = link.state;
     node.querySelector("i").className = DOT[link.state] ?? "dot";
     setText(hook("link-text", node), linkText(link));
     node.title = link.reason;

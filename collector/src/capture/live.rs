@@ -6,7 +6,7 @@ use pcap::{Active, Capture, Linktype, Precision};
 use serde::{Deserialize, Serialize};
 
 use super::lengths::{self, Link, SnapLength};
-use crate::worker::filter::{Program, ProgramError};
+use crate::worker::filter::{MOST_EXPRESSION_BYTES, Program, ProgramError, numbered};
 
 /// The kernel hands a block of the ring over when it is full, at the latest after so long. Shorter costs the sender
 /// wake-ups.
@@ -20,7 +20,7 @@ const ROOM_FOR_TAG: u32 = 8;
 pub struct Wanted {
     pub interface: String,
     pub snap_length: SnapLength,
-    /// In libpcap's syntax, names as numbers; empty for everything.
+    /// In libpcap's syntax, one that `filter::check` has taken, for compiling may take seconds; empty for everything.
     pub filter: String,
     pub promiscuous: bool,
     pub buffer_mib: u16,
@@ -208,7 +208,13 @@ fn filter(capture: &Capture<Active>, expression: &str) -> Result<Option<Program>
         return Ok(None);
     }
     let bad = |reason: String| OpenError::Filter { filter: expression.to_owned(), reason };
-    let compiled = capture.compile(expression, true).map_err(|error| bad(message(error)))?;
+    if expression.len() > MOST_EXPRESSION_BYTES {
+        return Err(bad(format!(
+            "it is {} bytes long; {MOST_EXPRESSION_BYTES} are allowed",
+            expression.len()
+        )));
+    }
+    let compiled = capture.compile(&numbered(expression), true).map_err(|error| bad(message(error)))?;
     Program::from_pcap(&compiled).map(Some).map_err(|error| bad(error.to_string()))
 }
 

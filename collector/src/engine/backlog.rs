@@ -48,7 +48,11 @@ impl Backlog {
             Err(error) => {
                 let reason = shared::error::ErrorChain(&error).to_string();
                 if self.trouble.as_ref() != Some(&reason) {
-                    tracing::error!(reason, waiting = self.waiting.len(), "the journal does not take records; they wait in memory");
+                    tracing::error!(
+                        reason,
+                        waiting = self.waiting.len(),
+                        "the journal does not take records; they wait in memory"
+                    );
                 }
                 self.trouble = Some(reason);
             }

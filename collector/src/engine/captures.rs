@@ -293,7 +293,8 @@ mod tests {
     #[test]
     fn a_dead_workers_interfaces_keep_their_ids_for_its_successor() {
         let mut captures = Captures::default();
-        captures.reconcile(&[link("lo", 1), link("eth0", 2)], &[choice("lo", Some(1)), choice("eth0", Some(2))]);
+        captures
+            .reconcile(&[link("lo", 1), link("eth0", 2)], &[choice("lo", Some(1)), choice("eth0", Some(2))]);
         captures.opened(1);
         assert_eq!(captures.worker_died(), [2, 1]);
         assert_eq!(captures.by_id(1).map(|capture| capture.state), Some(CaptureState::Error));

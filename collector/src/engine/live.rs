@@ -148,13 +148,16 @@ impl Engine {
     /// Over the interfaces that count in totals, so that no byte counts twice.
     fn ledger_of_totals(&self) -> Ledger {
         let counted = self.captures.iter().filter(|capture| capture.in_totals);
-        counted.filter_map(|capture| self.accounts.get(&capture.name)).map(|account| account.ledger.total()).fold(Ledger::default(), |sum, ledger| Ledger {
-            kernel_bytes: sum.kernel_bytes.saturating_add(ledger.kernel_bytes),
-            attributed_bytes: sum.attributed_bytes.saturating_add(ledger.attributed_bytes),
-            unattributed_bytes: sum.unattributed_bytes.saturating_add(ledger.unattributed_bytes),
-            lost_bytes: sum.lost_bytes.saturating_add(ledger.lost_bytes),
-            outside_bytes: sum.outside_bytes.saturating_add(ledger.outside_bytes),
-        })
+        counted
+            .filter_map(|capture| self.accounts.get(&capture.name))
+            .map(|account| account.ledger.total())
+            .fold(Ledger::default(), |sum, ledger| Ledger {
+                kernel_bytes: sum.kernel_bytes.saturating_add(ledger.kernel_bytes),
+                attributed_bytes: sum.attributed_bytes.saturating_add(ledger.attributed_bytes),
+                unattributed_bytes: sum.unattributed_bytes.saturating_add(ledger.unattributed_bytes),
+                lost_bytes: sum.lost_bytes.saturating_add(ledger.lost_bytes),
+                outside_bytes: sum.outside_bytes.saturating_add(ledger.outside_bytes),
+            })
     }
 
     /// Every loss that could not be avoided, by the hand-over that lost; zero included.
@@ -184,7 +187,9 @@ impl Engine {
         let trouble = self.counters_trouble.clone();
         degraded.extend(trouble.map(|reason| Degraded { part: "counters".to_owned(), reason }));
         degraded.extend(self.watcher.degraded());
-        for capture in self.captures.iter().filter(|capture| capture.state == shared::health::CaptureState::Error) {
+        for capture in
+            self.captures.iter().filter(|capture| capture.state == shared::health::CaptureState::Error)
+        {
             let reason = format!("{}: {}", capture.name, capture.reason);
             degraded.push(Degraded { part: "capture".to_owned(), reason });
         }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use shared::health::{Attribution, Degraded};
 use weir_shared as shared;
 
-use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::capture::lengths::SnapLength;
+use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
 use crate::interface::{Link, Selection, Watcher};
 use crate::journal::Journal;

@@ -12,7 +12,8 @@ use super::{CaptureSettings, Engine};
 use crate::capture::live::Wanted;
 use crate::flows::own::OwnAddresses;
 use crate::interface::Link;
-use crate::worker::records::{Command, Open, Packets, Record, Watch};
+use crate::worker::packets::Packets;
+use crate::worker::records::{Command, Open, Record, Watch};
 use crate::worker::supervise::Event;
 
 const DEFAULT_PACKETS_PER_SECOND: u32 = 200;
@@ -68,12 +69,18 @@ impl Engine {
                 self.captures.failed(id, error.to_string(), Instant::now());
             }
             Record::Gone { id, reason } => {
-                tracing::warn!(id, reason, "a captured interface went away; it is opened again when it is back");
+                tracing::warn!(
+                    id,
+                    reason,
+                    "a captured interface went away; it is opened again when it is back"
+                );
                 self.end(id);
                 self.captures.gone(id, reason, Instant::now());
             }
             Record::Closed { id } => self.end(id),
-            Record::Outside { id, packets } => tracing::debug!(id, packets, "came in before the filter was attached"),
+            Record::Outside { id, packets } => {
+                tracing::debug!(id, packets, "came in before the filter was attached")
+            }
             Record::ClockJump { nanoseconds } => {
                 let now = Timestamp::now();
                 tracing::warn!(nanoseconds, "the wall clock jumped; the timeline follows");
@@ -93,13 +100,20 @@ impl Engine {
 
     pub(super) fn gap(&mut self, start: Timestamp, end: Timestamp, interface: &str, reason: String) {
         let kernel = KernelCounters::default();
-        self.backlog.push(JournalRecord::Gap(Gap { start, end, interface: interface.to_owned(), reason, kernel }));
+        self.backlog.push(JournalRecord::Gap(Gap {
+            start,
+            end,
+            interface: interface.to_owned(),
+            reason,
+            kernel,
+        }));
     }
 
     pub(super) fn links_changed(&mut self, links: Vec<Link>) {
         self.links = links;
         self.reconcile();
-        let told: Vec<_> = self.captures.iter().filter_map(|capture| Some((capture.id?, capture.mac))).collect();
+        let told: Vec<_> =
+            self.captures.iter().filter_map(|capture| Some((capture.id?, capture.mac))).collect();
         for (id, mac) in told {
             let own = self.own_addresses(mac);
             self.tell(Command::OwnAddresses { id, own });
@@ -108,7 +122,8 @@ impl Engine {
 
     /// A configuration that was read again: what is captured otherwise than before is opened anew.
     pub(super) fn configured(&mut self, settings: CaptureSettings) {
-        let reopen = CaptureSettings { selection: self.settings.selection.clone(), ..settings.clone() } != self.settings;
+        let reopen = CaptureSettings { selection: self.settings.selection.clone(), ..settings.clone() }
+            != self.settings;
         self.settings = settings;
         if reopen {
             let changes = self.captures.close_all();

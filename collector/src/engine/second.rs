@@ -60,7 +60,11 @@ impl Engine {
             let dropped_packets = status.dropped_packets.saturating_sub(account.dropped_packets);
             let captured = status.captured.bytes.saturating_sub(account.captured_bytes);
             account.kernel += grown;
-            account.ledger.observe(explained(&self.links, &capture.name, grown), captured, dropped_packets > 0);
+            account.ledger.observe(
+                explained(&self.links, &capture.name, grown),
+                captured,
+                dropped_packets > 0,
+            );
             facts.push(CaptureFacts {
                 interface: capture.name.clone(),
                 gone: capture.was_open && capture.state == CaptureState::Gone,

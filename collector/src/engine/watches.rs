@@ -9,7 +9,8 @@ use weir_shared as shared;
 
 use super::command::WatchRequest;
 use crate::flows::record::Tally;
-use crate::worker::records::{MOST_WATCHES, PacketTotals, protocol};
+use crate::worker::packets::{PacketTotals, protocol};
+use crate::worker::records::MOST_WATCHES;
 
 const TOP_ADDRESSES: usize = 10;
 
@@ -36,7 +37,8 @@ impl Watches {
 
     pub(super) fn add(&mut self, request: WatchRequest) -> u32 {
         self.last = self.last.wrapping_add(1);
-        let open = Open { request, before: PacketSummary::default(), last: PacketSummary::default(), untaken: 0 };
+        let open =
+            Open { request, before: PacketSummary::default(), last: PacketSummary::default(), untaken: 0 };
         self.open.insert(self.last, open);
         self.last
     }
@@ -52,7 +54,9 @@ impl Watches {
         let lines = u64::try_from(packets.len()).unwrap_or(u64::MAX);
         let mut sum = add(&open.before, &open.last);
         sum.not_sent = sum.not_sent.saturating_add(open.untaken);
-        if let Err(TrySendError::Full(_)) = open.request.batches.try_send(PacketBatch { packets, totals: sum }) {
+        if let Err(TrySendError::Full(_)) =
+            open.request.batches.try_send(PacketBatch { packets, totals: sum })
+        {
             open.untaken = open.untaken.saturating_add(lines);
         }
     }

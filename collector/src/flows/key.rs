@@ -64,6 +64,11 @@ impl Key {
         if self.form & REMNANT == 0 { FlowKind::Flow } else { FlowKind::Remnant }
     }
 
+    /// Of the low and the high end.
+    pub fn ports(&self) -> (u16, u16) {
+        (self.low_port, self.high_port)
+    }
+
     pub fn low(&self) -> (IpAddr, u16) {
         (address(self.form & VERSION_6 != 0, &self.low), self.low_port)
     }

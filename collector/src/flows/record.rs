@@ -92,6 +92,8 @@ pub struct Counters {
     pub evicted_flows: u64,
     /// What left the table untold, or never found room in it.
     pub untold: Tally,
+    /// The part of it that this interface sent.
+    pub untold_sent: Tally,
     /// Names that found no room to wait in.
     pub lost_names: u64,
     pub kernel_received: u64,

@@ -25,6 +25,10 @@ const STORED_PERCENT: u64 = 40;
 pub enum JournalError {
     #[error("the journal failed")]
     Database(#[from] DatabaseError),
+    #[error(
+        "sequence {from} lies beyond the next one, {next}: it is of another journal; open the stream again"
+    )]
+    Beyond { from: u64, next: u64 },
 }
 
 /// What the ring may hold. The newest entry stays whatever its size and age.
@@ -109,7 +113,7 @@ impl Journal {
     /// An entry that cannot be decoded comes as a gap that says so, so that a reader gets past it.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or `from` is further than the next sequence: the journal was replaced meanwhile.
     pub fn read(
         &self,
         from: u64,
@@ -117,7 +121,13 @@ impl Journal {
         limit_entries: usize,
         limit_bytes: usize,
     ) -> Result<Vec<JournalEntry>, JournalError> {
-        Ok(self.store.read(|transaction| ring::read(transaction, from, kinds, limit_entries, limit_bytes))?)
+        self.store.read(|transaction| {
+            let next = ring::next_sequence(transaction)?;
+            if from > next {
+                return Ok(Err(JournalError::Beyond { from, next }));
+            }
+            ring::read(transaction, from, kinds, limit_entries, limit_bytes).map(Ok)
+        })?
     }
 
     /// The alerts that are still held, newest first.

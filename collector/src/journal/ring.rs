@@ -111,7 +111,7 @@ pub(super) fn last_sequence(transaction: &ReadTransaction) -> Result<u64, redb::
     Ok(next_sequence(transaction)?.saturating_sub(1))
 }
 
-fn next_sequence(transaction: &ReadTransaction) -> Result<u64, redb::Error> {
+pub(super) fn next_sequence(transaction: &ReadTransaction) -> Result<u64, redb::Error> {
     Ok(figure(&transaction.open_table(FIGURES)?, NEXT_SEQUENCE)?.unwrap_or(1))
 }
 

@@ -108,10 +108,10 @@ impl Pipeline {
         }
         match &packet.transport {
             Transport::Tcp(tcp) => {
-                self.segment(slot, tcp, forward, first);
-                self.carried(slot, packet, forward, bytes);
+                let expected = self.segment(slot, tcp, forward, first);
+                self.carried(slot, packet, forward, (bytes, expected));
             }
-            Transport::Udp { .. } => self.carried(slot, packet, forward, bytes),
+            Transport::Udp { .. } => self.carried(slot, packet, forward, (bytes, None)),
             _ => {}
         }
         course
@@ -119,18 +119,19 @@ impl Pipeline {
 
     /// What the flow carries, and the packet's count to it.
     #[inline]
-    fn carried(&mut self, slot: u32, packet: &Ip<'_>, forward: bool, bytes: u64) {
-        self.inspect(slot, packet, forward);
+    fn carried(&mut self, slot: u32, packet: &Ip<'_>, forward: bool, (bytes, expected): (u64, Option<u32>)) {
+        self.inspect(slot, packet, forward, expected);
         let application = self.table.get(slot).map_or(Application::Other, |entry| entry.application);
         self.counting.application(application, bytes);
     }
 
+    /// The sequence number that was expected before it.
     #[inline]
-    fn segment(&mut self, slot: u32, tcp: &Tcp<'_>, forward: bool, first: bool) {
+    fn segment(&mut self, slot: u32, tcp: &Tcp<'_>, forward: bool, first: bool) -> Option<u32> {
         let now = self.clock.now();
-        let Some(entry) = self.table.get_mut(slot) else { return };
+        let entry = self.table.get_mut(slot)?;
         if first {
-            return;
+            return None;
         }
         if entry.tcp == u32::MAX {
             let detail = Detail::new(entry.state == TcpState::New);
@@ -144,7 +145,8 @@ impl Pipeline {
                 self.details.push(detail);
             }
         }
-        let Some(detail) = self.details.get_mut(entry.tcp as usize) else { return };
+        let detail = self.details.get_mut(entry.tcp as usize)?;
+        let expected = detail.expected(forward);
         let changes = detail.segment(tcp, forward, entry.state, [entry.first_seen, now]);
         entry.state = detail.next_state(entry.state, tcp.flags, forward);
         let counters = &mut self.counting.counters;
@@ -155,6 +157,7 @@ impl Pipeline {
             counters.round_trip_micros += u64::from(micros);
             self.clock.round_trip(u64::from(micros));
         }
+        expected
     }
 
     /// Whether the key's record has ended, so that this packet begins the next one.
@@ -236,6 +239,7 @@ impl Pipeline {
     fn forget(&mut self, slot: u32) {
         self.spill(slot, true);
         self.flow_names.remove(&slot);
+        self.inspection.forget(slot);
         let Some(entry) = self.table.get(slot) else { return };
         let detail = entry.tcp;
         if self.settings.mode == Mode::File && entry.key.kind() == FlowKind::Flow {
@@ -276,11 +280,12 @@ impl Pipeline {
             }
             return;
         }
-        let (mut untold, backward) = (row.forward, row.backward);
+        let (mut untold, backward, sent) = (row.forward, row.backward, row.sent);
         let was_told = row.identity.is_some();
         if !self.telling.spill(window, row) {
             untold.add(backward);
             self.counting.counters.untold.add(untold);
+            self.counting.counters.untold_sent.add(sent);
             if was_told && let Some(entry) = self.table.get_mut(slot) {
                 entry.introduced = false;
             }
@@ -366,7 +371,7 @@ impl TopEvicted {
             .filter(|entry| entry.key.kind() == FlowKind::Flow && !entry.told.is_zero())
             .map(|entry| (entry.told.bytes, entry))
             .collect();
-        flows.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        flows.sort_unstable_by_key(|flow| std::cmp::Reverse(flow.0));
         let edge = flows.get(most.saturating_sub(1)).map_or(0, |(bytes, _)| *bytes);
         let kept = flows.into_iter().take_while(|(bytes, _)| *bytes >= edge);
         kept.map(|(_, entry)| (entry.told, entry.key)).chain(self.flows.iter().copied()).collect()

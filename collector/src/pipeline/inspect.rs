@@ -1,14 +1,46 @@
 //! What flows carry: by content first, by well-known port second, then the rest of that flow.
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
 use super::Pipeline;
-use crate::decode::application::by_ports;
-use crate::decode::{Ip, Transport};
-use crate::flows::record::NameRecord;
+use crate::decode::application::assembly::{Assembly, LONGEST};
+use crate::decode::application::tls::{self, Hello};
+use crate::decode::application::{Application, by_ports, content, dns, http, quic};
+use crate::decode::{Ip, Payload, Tcp, Transport};
+use crate::flows::record::{NameRecord, NameSource};
 use crate::flows::table::Entry;
+use crate::flows::tcp::PSH;
+
+/// Payloads of a flow that are looked at before its port is believed.
+const LOOKS: u8 = 4;
+/// A hello is being put together.
+const ASSEMBLING: u8 = 254;
+/// Every message is looked at.
+const ALWAYS: u8 = 255;
+
+const MOST_ASSEMBLIES: usize = 512;
+const MOST_WAITING_NAMES: usize = 4096;
+const MOST_KNOWN: usize = 65_536;
+const MOST_FLOW_NAMES: usize = 65_536;
 
 /// State of looking into payloads.
 #[derive(Debug, Default)]
 pub(super) struct Inspection {
-    names: Vec<NameRecord>,
+    names: VecDeque<NameRecord>,
+    /// Names told of each address, by hash, so that they are not told again with every flow.
+    known: HashMap<IpAddr, [u64; 4]>,
+    hellos: HashMap<u32, Beginning>,
+}
+
+/// A hello of which parts are missing.
+#[derive(Debug)]
+struct Beginning {
+    generation: u32,
+    /// The sequence number of the stream's first byte; 0 for QUIC.
+    base: u32,
+    assembly: Assembly,
+    /// QUIC's first destination connection id.
+    destination: Box<[u8]>,
 }
 
 impl Inspection {
@@ -17,27 +49,294 @@ impl Inspection {
     }
 
     pub(super) fn take_names(&mut self, most: usize) -> Vec<NameRecord> {
-        let at = self.names.len().saturating_sub(most);
-        self.names.split_off(at)
+        self.names.drain(..most.min(self.names.len())).collect()
     }
+
+    /// False: there was no room for it.
+    fn learn(&mut self, address: IpAddr, name: &str, source: NameSource) -> bool {
+        let hash = name.bytes().fold(source as u64 + 1, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(23)
+        });
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
+        }
+        let known = self.known.entry(address).or_default();
+        if known.contains(&hash) {
+            return true;
+        }
+        if self.names.len() >= MOST_WAITING_NAMES {
+            return false;
+        }
+        known.rotate_right(1);
+        known[0] = hash;
+        self.names.push_back(NameRecord { address, name: name.into(), source });
+        true
+    }
+
+    pub(super) fn forget(&mut self, slot: u32) {
+        if !self.hellos.is_empty() {
+            self.hellos.remove(&slot);
+        }
+    }
+}
+
+/// What a look into a payload came to.
+enum Look {
+    /// Nothing yet.
+    Nothing,
+    Is(Application),
+    Tls(Option<String>),
+    Quic(Option<String>),
+    Http(Option<String>),
+    /// More of the hello is needed.
+    More,
 }
 
 impl Pipeline {
     /// The port's word, until content says more.
     #[inline]
     pub(super) fn expect(&self, entry: &mut Entry, packet: &Ip<'_>) {
-        let (initiator, responder) = if entry.from_low {
-            (entry.key.low().1, entry.key.high().1)
-        } else {
-            (entry.key.high().1, entry.key.low().1)
+        let (low, high) = entry.key.ports();
+        let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
+        let tcp = match packet.transport {
+            Transport::Tcp(_) => true,
+            Transport::Udp { .. } => false,
+            _ => return,
         };
-        match packet.transport {
-            Transport::Tcp(_) => entry.application = by_ports(true, initiator, responder),
-            Transport::Udp { .. } => entry.application = by_ports(false, initiator, responder),
+        entry.application = by_ports(tcp, initiator, responder);
+        let messages = matches!(entry.application, Application::Dns | Application::Mdns | Application::Llmnr);
+        entry.looks = if messages { ALWAYS } else { LOOKS };
+    }
+
+    #[inline]
+    pub(super) fn inspect(&mut self, slot: u32, packet: &Ip<'_>, forward: bool, expected: Option<u32>) {
+        let Some(entry) = self.table.get(slot) else { return };
+        if entry.looks == 0 {
+            return;
+        }
+        match &packet.transport {
+            Transport::Tcp(tcp) if !tcp.payload.data.is_empty() => {
+                self.inspect_segment(slot, tcp, forward, expected)
+            }
+            Transport::Udp { payload, source_port, destination_port } if !payload.data.is_empty() => {
+                self.inspect_datagram(slot, packet, payload, (*source_port, *destination_port), forward);
+            }
             _ => {}
         }
     }
 
-    #[inline]
-    pub(super) fn inspect(&mut self, _slot: u32, _packet: &Ip<'_>, _forward: bool) {}
+    fn inspect_segment(&mut self, slot: u32, tcp: &Tcp<'_>, forward: bool, expected: Option<u32>) {
+        let Some(entry) = self.table.get(slot) else { return };
+        let (payload, port) = (&tcp.payload, entry.application);
+        if entry.looks == ALWAYS {
+            return self.inspect_message_in_stream(payload);
+        }
+        if entry.looks == ASSEMBLING {
+            if forward {
+                self.inspect_more(slot, tcp);
+            }
+            return;
+        }
+        let hello = tls::stream(payload.data);
+        let look = match hello {
+            Hello::Whole(name) => Look::Tls(name),
+            Hello::More => Look::More,
+            Hello::Bad => {
+                self.counting.counters.malformed_messages += u64::from(payload.is_whole());
+                Look::Tls(None)
+            }
+            Hello::Not if http::is_request(payload.data) => Look::Http(http::host(payload.data)),
+            Hello::Not => content::of_segment(payload.data, port).map_or(Look::Nothing, Look::Is),
+        };
+        match look {
+            Look::More => self.begin_hello(slot, tcp, tcp.sequence),
+            Look::Nothing if port == Application::Https && forward => match expected {
+                Some(base) if (1..LONGEST).contains(&(tcp.sequence.wrapping_sub(base) as usize)) => {
+                    self.begin_hello(slot, tcp, base);
+                }
+                _ => self.found(slot, Look::Nothing),
+            },
+            look => self.found(slot, look),
+        }
+    }
+
+    fn begin_hello(&mut self, slot: u32, tcp: &Tcp<'_>, base: u32) {
+        let in_order = tcp.sequence == base;
+        if in_order {
+            self.found(slot, Look::Tls(None));
+            self.pushed_too_early(tcp);
+        }
+        let Some(entry) = self.table.get_mut(slot) else { return };
+        if self.inspection.hellos.len() >= MOST_ASSEMBLIES {
+            self.inspection.hellos.clear(); // whoever fills this opens hellos and does not end them
+        }
+        entry.looks = ASSEMBLING;
+        let mut assembly = Assembly::default();
+        assembly.add(tcp.sequence.wrapping_sub(base) as usize, tcp.payload.data);
+        let generation = entry.generation;
+        let beginning = Beginning { generation, base, assembly, destination: Box::default() };
+        self.inspection.hellos.insert(slot, beginning);
+    }
+
+    /// A sender that pushes ends its message there: one that ends before a hello's fixed part has bad lengths.
+    fn pushed_too_early(&mut self, tcp: &Tcp<'_>) {
+        if tcp.flags & PSH != 0 && tcp.payload.is_whole() && tcp.payload.length < tls::FIXED_PART {
+            self.counting.counters.malformed_messages += 1;
+        }
+    }
+
+    fn inspect_more(&mut self, slot: u32, tcp: &Tcp<'_>) {
+        let generation = self.table.get(slot).map_or(0, |entry| entry.generation);
+        let Some(beginning) =
+            self.inspection.hellos.get_mut(&slot).filter(|beginning| beginning.generation == generation)
+        else {
+            return self.found(slot, Look::Is(Application::Https));
+        };
+        let at = tcp.sequence.wrapping_sub(beginning.base) as usize;
+        let again = at == 0;
+        let goes_on = beginning.assembly.add(at, tcp.payload.data);
+        let hello = tls::stream(beginning.assembly.start());
+        if again {
+            self.pushed_too_early(tcp);
+        }
+        match hello {
+            Hello::More if goes_on => {}
+            Hello::Not if goes_on && self.missing_start(slot) => {}
+            Hello::Whole(name) => self.found(slot, Look::Tls(name)),
+            hello => {
+                self.counting.counters.malformed_messages += u64::from(hello == Hello::Bad);
+                self.found(
+                    slot,
+                    Look::Is(self.table.get(slot).map_or(Application::Other, |entry| entry.application)),
+                );
+            }
+        }
+    }
+
+    fn missing_start(&self, slot: u32) -> bool {
+        self.inspection.hellos.get(&slot).is_some_and(|beginning| beginning.assembly.start().is_empty())
+    }
+
+    /// DNS over TCP (RFC 7766): messages with their length before them.
+    fn inspect_message_in_stream(&mut self, payload: &Payload<'_>) {
+        if let [high, low, message @ ..] = payload.data
+            && usize::from(u16::from_be_bytes([*high, *low])) == message.len()
+        {
+            self.message(message, true);
+        }
+    }
+
+    fn message(&mut self, message: &[u8], whole: bool) {
+        match dns::message(message) {
+            Ok(message) => {
+                for (address, name) in &message.addresses {
+                    self.learn(*address, name, NameSource::Dns);
+                }
+            }
+            Err(dns::Broken) => self.counting.counters.malformed_messages += u64::from(whole),
+        }
+    }
+
+    fn inspect_datagram(
+        &mut self,
+        slot: u32,
+        packet: &Ip<'_>,
+        payload: &Payload<'_>,
+        ports: (u16, u16),
+        forward: bool,
+    ) {
+        let Some(entry) = self.table.get(slot) else { return };
+        if entry.looks == ALWAYS {
+            let whole = payload.is_whole() && packet.fragment == crate::decode::Fragment::Whole;
+            return self.message(payload.data, whole);
+        }
+        if let Some(long) = quic::long(payload.data) {
+            let look = if forward { self.initial(slot, payload.data, &long) } else { Look::Quic(None) };
+            return self.found(slot, look);
+        }
+        let look = content::of_datagram(payload.data, ports).map_or(Look::Nothing, Look::Is);
+        let dns = matches!(look, Look::Is(Application::Dns));
+        self.found(slot, look);
+        if dns {
+            self.message(payload.data, payload.is_whole());
+            if let Some(entry) = self.table.get_mut(slot) {
+                entry.looks = ALWAYS;
+            }
+        }
+    }
+
+    /// A client's Initial: its hello may span several.
+    fn initial(&mut self, slot: u32, datagram: &[u8], long: &quic::Long<'_>) -> Look {
+        let generation = self.table.get(slot).map_or(0, |entry| entry.generation);
+        let begun =
+            self.inspection.hellos.get_mut(&slot).filter(|beginning| beginning.generation == generation);
+        let destination: &[u8] = begun.as_ref().map_or(long.destination, |beginning| &beginning.destination);
+        let Some(opened) = long.open(datagram, destination) else { return Look::Quic(None) };
+        let mut beginning =
+            self.inspection.hellos.remove(&slot).filter(|old| old.generation == generation).unwrap_or_else(
+                || Beginning {
+                    generation,
+                    base: 0,
+                    assembly: Assembly::default(),
+                    destination: long.destination.into(),
+                },
+            );
+        let goes_on = opened.crypto.iter().all(|(at, piece)| beginning.assembly.add(*at, piece));
+        match tls::handshake(beginning.assembly.start()) {
+            Hello::Whole(name) => Look::Quic(name),
+            Hello::More if goes_on && self.inspection.hellos.len() < MOST_ASSEMBLIES => {
+                self.inspection.hellos.insert(slot, beginning);
+                Look::More
+            }
+            _ => Look::Quic(None),
+        }
+    }
+
+    /// Keeps what a look came to.
+    fn found(&mut self, slot: u32, look: Look) {
+        let Some(entry) = self.table.get_mut(slot) else { return };
+        let by_port = entry.application;
+        let (application, name) = match look {
+            Look::Nothing => {
+                entry.looks = entry.looks.saturating_sub(1);
+                return;
+            }
+            Look::More => {
+                entry.application = Application::Quic;
+                return;
+            }
+            Look::Is(application) => (application, None),
+            Look::Tls(name) if by_port == Application::Other => {
+                (Application::Https, name.map(|n| (n, NameSource::Sni)))
+            }
+            Look::Tls(name) => (by_port, name.map(|name| (name, NameSource::Sni))),
+            Look::Quic(name) => (Application::Quic, name.map(|name| (name, NameSource::Quic))),
+            Look::Http(name) => (Application::Http, name.map(|name| (name, NameSource::Http))),
+        };
+        entry.application = application;
+        entry.looks = if application == Application::Quic && name.is_none() {
+            entry.looks.saturating_sub(1)
+        } else {
+            0
+        };
+        self.inspection.forget(slot);
+        let responder = self
+            .table
+            .get(slot)
+            .map(|entry| if entry.from_low { entry.key.high().0 } else { entry.key.low().0 });
+        if let (Some((name, source)), Some(responder)) = (name, responder) {
+            self.learn(responder, &name, source);
+            if self.flow_names.len() < MOST_FLOW_NAMES {
+                self.flow_names.insert(slot, name.into_boxed_str());
+            } else {
+                self.counting.counters.lost_names += 1;
+            }
+        }
+    }
+
+    fn learn(&mut self, address: IpAddr, name: &str, source: NameSource) {
+        if !self.inspection.learn(address, name, source) {
+            self.counting.counters.lost_names += 1;
+        }
+    }
 }

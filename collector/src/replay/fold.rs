@@ -146,7 +146,7 @@ impl Fold {
             .rows()
             .iter()
             .filter(|row| self.names.contains_key(&row.address))
-            .map(|row| (row.address, row.sent.bytes + row.received.bytes))
+            .map(|row| (row.address, row.value.sent.bytes + row.value.received.bytes))
             .collect();
         let mut named: Vec<_> = self
             .names
@@ -165,8 +165,8 @@ impl Fold {
     fn top(&self, addresses: &Addresses, flows: Vec<(Tally, Key)>) -> Top {
         let rows = addresses.rows();
         Top {
-            top_sources: top_addresses(rows.iter().map(|row| (row.sent, row.address))),
-            top_destinations: top_addresses(rows.iter().map(|row| (row.received, row.address))),
+            top_sources: top_addresses(rows.iter().map(|row| (row.value.sent, row.address))),
+            top_destinations: top_addresses(rows.iter().map(|row| (row.value.received, row.address))),
             top_flows: flows.into_iter().map(|(tally, key)| self.flow(tally, &key)).collect(),
         }
     }

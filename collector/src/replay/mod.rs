@@ -1,6 +1,7 @@
 //! `weir-collector replay FILE`: a capture file through the same stages as live traffic.
 mod fold;
 mod summary;
+mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use crate::capture::file::{CaptureFile, FileError, Packet};
 use crate::flows::own::OwnAddresses;
 use crate::flows::record::Counters;
 use crate::pipeline::{Mode, Pipeline, Sample, Settings, UnsupportedLink};
+use crate::worker::filter::{self, Program};
 use fold::Fold;
 use summary::{FlowCounts, Fragments, Mix, Processing, Summary};
 
@@ -82,6 +84,9 @@ fn replay(options: &Options) -> Result<(), ReplayError> {
     let started = Instant::now();
     let mut replay = Replay::new(options);
     let read = replay.read(&mut file);
+    if let Err(error @ (ReplayError::Filter { .. } | ReplayError::Link(_))) = read {
+        return Err(error);
+    }
     let mut summary = replay.finish(file.link_type());
     let seconds = started.elapsed().as_secs_f64();
     summary.processing = Processing { seconds, packets_per_second: rate(summary.count.packets, seconds) };
@@ -94,9 +99,12 @@ fn rate(packets: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { packets as f64 / seconds } else { 0.0 }
 }
 
-fn print(summary: &Summary, _json: bool) -> Result<(), ReplayError> {
+fn print(summary: &Summary, json: bool) -> Result<(), ReplayError> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
+    if !json {
+        return Ok(write!(out, "{summary}")?);
+    }
     serde_json::to_writer(&mut out, summary).map_err(std::io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(())
@@ -111,6 +119,7 @@ const MOST_EMPTY_WINDOWS: u64 = 100_000;
 struct Replay<'a> {
     options: &'a Options,
     pipeline: Option<(i32, Pipeline)>,
+    filter: Option<Program>,
     fold: Fold,
     window: Duration,
     empty_windows: u64,
@@ -121,7 +130,15 @@ impl<'a> Replay<'a> {
     fn new(options: &'a Options) -> Self {
         let window = Duration::from_secs(u64::from(options.windows.unwrap_or(10)));
         let fold = Fold::new(options.max_flows as usize, options.windows.is_some());
-        Self { options, pipeline: None, fold, window, empty_windows: MOST_EMPTY_WINDOWS, times: None }
+        Self {
+            options,
+            pipeline: None,
+            filter: None,
+            fold,
+            window,
+            empty_windows: MOST_EMPTY_WINDOWS,
+            times: None,
+        }
     }
 
     fn read(&mut self, file: &mut CaptureFile) -> Result<(), ReplayError> {
@@ -133,10 +150,16 @@ impl<'a> Replay<'a> {
 
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), ReplayError> {
-        let pipeline = match &mut self.pipeline {
-            Some((link_type, pipeline)) if *link_type == packet.link_type => pipeline,
-            other => Self::link(other, self.options, self.window, packet.link_type)?,
-        };
+        let known = self.pipeline.as_ref().map(|(link_type, _)| *link_type);
+        if known != Some(packet.link_type) {
+            self.link(packet.link_type)?;
+        }
+        if let Some(filter) = &self.filter
+            && !filter.matches(packet.data, packet.wire_length)
+        {
+            return Ok(());
+        }
+        let Some((_, pipeline)) = &mut self.pipeline else { return Ok(()) };
         let (first, last) = self.times.unwrap_or((packet.time, packet.time));
         self.times = Some((first.min(packet.time), last.max(packet.time)));
         if let Some(end) = pipeline.window_end()
@@ -167,30 +190,30 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// The first frame, or one of another link layer than before: a file may mix interfaces.
     #[cold]
-    fn link<'p>(
-        pipeline: &'p mut Option<(i32, Pipeline)>,
-        options: &Options,
-        window: Duration,
-        link_type: i32,
-    ) -> Result<&'p mut Pipeline, UnsupportedLink> {
-        let (_, pipeline) = match pipeline.take() {
-            Some((_, mut old)) => {
-                old.set_link(link_type)?;
-                pipeline.insert((link_type, old))
-            }
-            None => {
-                let settings = Settings {
-                    window,
-                    max_flows: options.max_flows as usize,
-                    mode: Mode::File,
-                    ..Settings::default()
-                };
-                let own = OwnAddresses::new(options.local.clone(), None);
-                pipeline.insert((link_type, Pipeline::new(link_type, own, settings)?))
-            }
+    fn link(&mut self, link_type: i32) -> Result<(), ReplayError> {
+        if let Some(expression) = &self.options.filter {
+            let program = filter::check(expression, link_type);
+            self.filter = Some(program.map_err(|error| ReplayError::Filter {
+                expression: expression.clone(),
+                reason: error.to_string(),
+            })?);
+        }
+        if let Some((known, pipeline)) = &mut self.pipeline {
+            pipeline.set_link(link_type)?;
+            *known = link_type;
+            return Ok(());
+        }
+        let settings = Settings {
+            window: self.window,
+            max_flows: self.options.max_flows as usize,
+            mode: Mode::File,
+            ..Settings::default()
         };
-        Ok(pipeline)
+        let own = OwnAddresses::new(self.options.local.clone(), None);
+        self.pipeline = Some((link_type, Pipeline::new(link_type, own, settings)?));
+        Ok(())
     }
 
     fn finish(mut self, link_type: Option<i32>) -> Summary {

@@ -1,24 +1,32 @@
-//! What each address sent and received, bounded.
+//! Something kept for each address, bounded.
 use std::net::IpAddr;
 
 use hashbrown::HashTable;
 
 use crate::flows::record::Tally;
 
-/// One address as a source and as a destination.
-#[derive(Clone, Copy, Debug)]
-pub struct Address {
-    pub address: IpAddr,
+/// What one address sent and received.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sides {
     pub sent: Tally,
     pub received: Tally,
+}
+
+/// Addresses and their traffic.
+pub type Addresses = ByAddress<Sides>;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Row<V> {
+    pub address: IpAddr,
+    pub value: V,
     used: bool,
 }
 
-/// Addresses and their traffic; past the bound one that was not used for longest makes room.
+/// A value for each address; past the bound one that was not used for longest makes room.
 #[derive(Debug)]
-pub struct Addresses {
+pub struct ByAddress<V> {
     index: HashTable<u32>,
-    rows: Vec<Address>,
+    rows: Vec<Row<V>>,
     most: usize,
     hand: usize,
     seed: [u64; 2],
@@ -29,23 +37,25 @@ pub struct Addresses {
 const MOST_CHANCES: usize = 8;
 
 impl Addresses {
-    pub fn new(most: usize, seed: [u64; 2]) -> Self {
-        let most = most.clamp(1, u32::MAX as usize);
-        Self { index: HashTable::new(), rows: Vec::new(), most, hand: 0, seed, seen: 0, evicted: 0 }
-    }
-
     #[inline]
     pub fn sent(&mut self, address: IpAddr, tally: Tally) {
-        if let Some(row) = self.row(address) {
-            row.sent.add(tally);
+        if let Some(sides) = self.value(address) {
+            sides.sent.add(tally);
         }
     }
 
     #[inline]
     pub fn received(&mut self, address: IpAddr, tally: Tally) {
-        if let Some(row) = self.row(address) {
-            row.received.add(tally);
+        if let Some(sides) = self.value(address) {
+            sides.received.add(tally);
         }
+    }
+}
+
+impl<V: Default> ByAddress<V> {
+    pub fn new(most: usize, seed: [u64; 2]) -> Self {
+        let most = most.clamp(1, u32::MAX as usize);
+        Self { index: HashTable::new(), rows: Vec::new(), most, hand: 0, seed, seen: 0, evicted: 0 }
     }
 
     /// Distinct addresses; one that was evicted and comes back counts again.
@@ -57,7 +67,7 @@ impl Addresses {
         self.evicted
     }
 
-    pub fn rows(&self) -> &[Address] {
+    pub fn rows(&self) -> &[Row<V>] {
         &self.rows
     }
 
@@ -67,8 +77,9 @@ impl Addresses {
         (self.hand, self.seen, self.evicted) = (0, 0, 0);
     }
 
+    /// The address's value, new where it is not known. (Never None: the type spares a panic.)
     #[inline]
-    fn row(&mut self, address: IpAddr) -> Option<&mut Address> {
+    pub fn value(&mut self, address: IpAddr) -> Option<&mut V> {
         let hash = hash(&address, self.seed);
         let rows = &self.rows;
         let same = |slot: &u32| rows.get(*slot as usize).is_some_and(|row| row.address == address);
@@ -78,12 +89,12 @@ impl Addresses {
         };
         let row = self.rows.get_mut(slot as usize)?;
         row.used = true;
-        Some(row)
+        Some(&mut row.value)
     }
 
     fn insert(&mut self, address: IpAddr, hash_of_address: u64) -> u32 {
         self.seen += 1;
-        let row = Address { address, sent: Tally::default(), received: Tally::default(), used: true };
+        let row = Row { address, value: V::default(), used: true };
         let slot = if self.rows.len() < self.most {
             self.rows.push(row);
             self.rows.len() - 1
@@ -98,7 +109,7 @@ impl Addresses {
         slot
     }
 
-    fn evict(&mut self, row: Address) -> usize {
+    fn evict(&mut self, row: Row<V>) -> usize {
         for _ in 0..MOST_CHANCES {
             match self.rows.get_mut(self.hand) {
                 Some(old) if old.used => old.used = false,

@@ -1,12 +1,26 @@
 //! The collector's side of traffic: folds what the pipelines of all interfaces tell into closed windows, the live view and
 //! totals since the start. What comes in is checked: a worker that was taken over can send anything.
 pub mod addresses;
+mod closing;
+mod hosts;
+mod interface;
+mod lists;
+mod mirror;
+mod names;
+mod pending;
 pub mod rank;
+mod rate;
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use weir_shared::live::SecondSeries;
-use weir_shared::report::{FlowRow, HostRow, Ranked, RxTx, Window};
+use weir_shared::report::{Count, FlowRow, HostRow, Ranked, RxTx, Window};
 
-use crate::flows::record::TrafficRecord;
+use crate::flows::record::{FlowsRecord, Tally, TrafficRecord};
+use interface::{Capture, Interface};
+use names::Names;
+use pending::Pending;
 
 /// Bounds of what is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,58 +78,196 @@ pub struct InterfaceTotals {
 /// All interfaces' traffic.
 #[derive(Debug)]
 pub struct Traffic {
-    _settings: Settings,
+    settings: Settings,
+    captures: BTreeMap<u16, Capture>,
+    /// By name, since the start: outlives its captures.
+    interfaces: BTreeMap<String, Interface>,
+    names: Names,
+    pending: Pending,
 }
+
+/// Names of interfaces that are remembered; those captured now always are.
+const MOST_INTERFACES: usize = 256;
 
 impl Traffic {
     pub fn new(settings: Settings) -> Self {
-        Self { _settings: settings }
+        let (names, pending) = (Names::new(settings.max_names), Pending::new(settings.max_pending));
+        Self { settings, captures: BTreeMap::new(), interfaces: BTreeMap::new(), names, pending }
     }
 
     /// Ids are never used twice; a name may come again.
-    pub fn interface_opened(&mut self, _id: u16, _name: &str, _in_totals: bool) {}
+    pub fn interface_opened(&mut self, id: u16, name: &str, in_totals: bool) {
+        if self.interfaces.len() >= MOST_INTERFACES && !self.interfaces.contains_key(name) {
+            let captured = |name: &String| self.captures.values().any(|capture| capture.name == *name);
+            if let Some(old) = self.interfaces.keys().find(|name| !captured(name)).cloned() {
+                self.interfaces.remove(&old);
+            }
+        }
+        let most = self.settings.max_hosts;
+        self.interfaces.entry(name.to_owned()).or_insert_with(|| Interface::new(most));
+        self.captures.insert(id, Capture::new(name, in_totals, self.pending.next()));
+    }
 
     /// Windows no longer wait for it; its flows end.
-    pub fn interface_closed(&mut self, _id: u16) {}
+    pub fn interface_closed(&mut self, id: u16) {
+        let Some(mut capture) = self.captures.remove(&id) else { return };
+        if let Some((start, length)) = capture.open_window()
+            && let Some(interface) = self.interfaces.get_mut(&capture.name)
+        {
+            let counters = capture.counters.clone();
+            let highest = capture.highest_of_open_window();
+            let record = crate::flows::record::WindowRecord { start, length, counters, ..highest };
+            let part = closing::close(&mut capture, interface, &self.names, &record, self.settings.rows);
+            self.pending.ended(id, start, length, part);
+        }
+        if let Some(interface) = self.interfaces.get_mut(&capture.name) {
+            interface.captured_before += capture.captured();
+        }
+    }
 
-    pub fn apply(&mut self, id: u16, _record: TrafficRecord) -> Result<(), RecordError> {
-        Err(RecordError::NotOpen(id))
+    /// A record that is refused changes nothing that sums; the worker that sent it should be ended.
+    pub fn apply(&mut self, id: u16, record: TrafficRecord) -> Result<(), RecordError> {
+        let capture = self.captures.get_mut(&id).ok_or(RecordError::NotOpen(id))?;
+        let interface = self.interfaces.get_mut(&capture.name).ok_or(RecordError::NotOpen(id))?;
+        match record {
+            TrafficRecord::Totals(totals) => capture.totals(*totals),
+            TrafficRecord::Flows(record) => return self.rows(id, record),
+            TrafficRecord::Names(names) => {
+                for record in names {
+                    self.names.learn(record.address, &record.name)?;
+                }
+            }
+            TrafficRecord::Seconds(seconds) => {
+                for second in seconds {
+                    capture.second(&second);
+                    interface.second(&second);
+                }
+            }
+            TrafficRecord::WindowEnd(record) => {
+                if record.length == 0 || record.length > LONGEST_WINDOW {
+                    return Err(RecordError::BadWindow(record.length));
+                }
+                let part = closing::close(capture, interface, &self.names, &record, self.settings.rows);
+                self.pending.ended(id, record.start, record.length, part);
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, id: u16, record: FlowsRecord) -> Result<(), RecordError> {
+        let capture = self.captures.get_mut(&id).ok_or(RecordError::NotOpen(id))?;
+        let interface = self.interfaces.get_mut(&capture.name).ok_or(RecordError::NotOpen(id))?;
+        let time = record.time;
+        for row in record.flows {
+            if let Some(name) = &row.name {
+                names::check(name)?;
+            }
+            capture.row(interface, row, time, &self.settings)?;
+        }
+        Ok(())
     }
 
     /// In order; the kernel's and the ledger's fields are zero.
     pub fn take_closed(&mut self) -> Option<Window> {
-        None
+        self.pending.take(&self.captures)
     }
 
     /// The last whole second told: its Unix time and traffic.
-    pub fn last_second(&self, _id: u16) -> (u64, RxTx) {
-        (0, RxTx::default())
+    pub fn last_second(&self, id: u16) -> (u64, RxTx) {
+        self.interface(id).map_or((0, RxTx::default()), |(_, interface)| interface.last_second())
     }
 
     /// The last 300 seconds, without holes.
-    pub fn seconds(&self, _id: u16) -> SecondSeries {
-        SecondSeries { interface: String::new(), start: jiff::Timestamp::UNIX_EPOCH, seconds: Vec::new() }
+    pub fn seconds(&self, id: u16) -> SecondSeries {
+        let Some((capture, interface)) = self.interface(id) else {
+            return SecondSeries {
+                interface: String::new(),
+                start: Timestamp::UNIX_EPOCH,
+                seconds: Vec::new(),
+            };
+        };
+        interface.series(&capture.name)
     }
 
-    pub fn totals(&self, _id: u16) -> InterfaceTotals {
-        InterfaceTotals::default()
+    pub fn totals(&self, id: u16) -> InterfaceTotals {
+        self.captures.get(&id).map(Capture::interface_totals).unwrap_or_default()
     }
 
     /// By recent rate, then bytes.
-    pub fn live_hosts(&self, _id: u16, _rows: usize) -> Ranked<HostRow> {
-        Ranked::default()
+    pub fn live_hosts(&self, id: u16, rows: usize) -> Ranked<HostRow> {
+        self.interface(id)
+            .map(|(capture, interface)| lists::live_hosts(capture, interface, &self.names, rows))
+            .unwrap_or_default()
     }
 
-    pub fn live_flows(&self, _id: u16, _rows: usize) -> Ranked<FlowRow> {
-        Ranked::default()
+    pub fn live_flows(&self, id: u16, rows: usize) -> Ranked<FlowRow> {
+        self.captures
+            .get(&id)
+            .map(|capture| lists::live_flows(capture, &self.names, rows))
+            .unwrap_or_default()
     }
 
     /// Since the start, of the named interface ("" for all), whose address or name contains `search`.
-    pub fn hosts(&self, _interface: &str, _search: &str, _rows: usize) -> Ranked<HostRow> {
-        Ranked::default()
+    pub fn hosts(&self, interface: &str, search: &str, rows: usize) -> Ranked<HostRow> {
+        let wanted = self.interfaces.iter().filter(|(name, _)| interface.is_empty() || *name == interface);
+        let all = wanted.clone().map(|(name, _)| self.captured(name)).fold(RxTx::default(), plus);
+        lists::hosts(wanted, &self.names, search, rows, all)
     }
 
-    pub fn flows(&self, _interface: &str, _search: &str, _rows: usize) -> Ranked<FlowRow> {
-        Ranked::default()
+    /// Likewise; flows that ended long ago are among the others.
+    pub fn flows(&self, interface: &str, search: &str, rows: usize) -> Ranked<FlowRow> {
+        let wanted = |name: &String| interface.is_empty() || *name == interface;
+        let all = self
+            .interfaces
+            .keys()
+            .filter(|name| wanted(name))
+            .map(|name| self.captured(name))
+            .fold(RxTx::default(), plus);
+        let captures = self.captures.values().filter(|capture| wanted(&capture.name));
+        lists::flows(captures, &self.names, search, rows, all)
+    }
+
+    fn interface(&self, id: u16) -> Option<(&Capture, &Interface)> {
+        let capture = self.captures.get(&id)?;
+        Some((capture, self.interfaces.get(&capture.name)?))
+    }
+
+    /// Captured on an interface since the start.
+    fn captured(&self, name: &str) -> RxTx {
+        let before = self.interfaces.get(name).map(|interface| interface.captured_before).unwrap_or_default();
+        let now = self.captures.values().filter(|capture| capture.name == name).map(Capture::captured);
+        now.fold(before, plus)
     }
 }
+
+const LONGEST_WINDOW: u64 = 86_400_000_000_000;
+
+fn plus(mut sum: RxTx, other: RxTx) -> RxTx {
+    sum += other;
+    sum
+}
+
+fn add(mut sum: Count, other: Count) -> Count {
+    sum += other;
+    sum
+}
+
+fn count(tally: Tally) -> Count {
+    Count { packets: tally.packets, bytes: tally.bytes }
+}
+
+/// What of `all` is left when `part` is taken away.
+fn minus(all: RxTx, part: RxTx) -> RxTx {
+    let each = |all: Count, part: Count| Count {
+        packets: all.packets.saturating_sub(part.packets),
+        bytes: all.bytes.saturating_sub(part.bytes),
+    };
+    RxTx { rx: each(all.rx, part.rx), tx: each(all.tx, part.tx) }
+}
+
+fn timestamp(nanos: u64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

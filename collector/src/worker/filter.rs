@@ -7,6 +7,7 @@ mod names;
 use serde::{Deserialize, Serialize};
 
 pub use compile::{FilterError, MOST_EXPRESSION_BYTES, check, compile, compiler_main};
+pub use names::numbered;
 
 /// The kernel takes no longer program (`BPF_MAXINSNS`, linux/bpf_common.h).
 pub const MOST_INSTRUCTIONS: usize = 4_096;

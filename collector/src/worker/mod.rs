@@ -5,6 +5,7 @@
 //! says what was missed (`supervise`). `filter` compiles people's filters in a process that lives for one of them.
 pub mod filter;
 mod outbox;
+pub mod packets;
 pub mod records;
 mod run;
 pub mod sandbox;

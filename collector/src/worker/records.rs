@@ -1,28 +1,17 @@
 //! What crosses the socketpair, both ways: one SEQPACKET message is one `Command` or one `Record`, in postcard. The
 //! collector takes what comes in for hostile: it is bounded, and checked before anybody acts on it.
-use std::net::IpAddr;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use weir_shared::net::{Direction, Endpoint, Transport};
-use weir_shared::packets::PacketHeader;
 
 use super::filter::Program;
+use super::packets::Packets;
 use super::sandbox::Confinement;
 use crate::capture::live::{OpenError, Wanted};
 use crate::flows::own::OwnAddresses;
-use crate::flows::record::{Tally, TrafficRecord};
+use crate::flows::record::TrafficRecord;
 
 /// No message is longer.
 pub const MOST_MESSAGE_BYTES: usize = 64 * 1_024;
-/// A packet's line carries no more of its frame.
-pub const MOST_HEADER_BYTES: usize = 256;
-/// Escaped text of a packet's line.
-pub const MOST_DETAIL_BYTES: usize = 512;
-/// Lines of one `Packets` record.
-pub const MOST_LINES: usize = 64;
-/// Rows of each top list of `PacketTotals`.
-pub const TOP_ADDRESSES: usize = 10;
 /// Live packet lists at once.
 pub const MOST_WATCHES: usize = 16;
 /// Interfaces at once.
@@ -115,121 +104,6 @@ pub enum Record {
     Done,
 }
 
-/// Lines of a live packet list, and the exact figures of everything that matched.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Packets {
-    pub watch: u32,
-    pub lines: Vec<PacketLine>,
-    pub totals: PacketTotals,
-    pub last: bool,
-}
-
-/// Since the list was opened in this worker. A worker that was started again begins at zero: who joins them adds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PacketTotals {
-    pub matched: Tally,
-    /// Matched, but over the rate of the list.
-    pub not_sent: u64,
-    /// Of the timeline, since the list was opened.
-    pub millis: u64,
-    /// By IANA number, 255 where there is none (frames of no flow).
-    pub protocols: Vec<(u8, Tally)>,
-    /// By bytes. Out of a bounded table: where more than 4,096 addresses matched, later ones are missing.
-    pub sources: Vec<(IpAddr, Tally)>,
-    pub destinations: Vec<(IpAddr, Tally)>,
-}
-
-/// One packet of a live list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PacketLine {
-    /// The interface.
-    pub id: u16,
-    /// Nanoseconds of the timeline since the Unix epoch.
-    pub time: u64,
-    pub source: Option<(IpAddr, u16)>,
-    pub destination: Option<(IpAddr, u16)>,
-    /// The IANA number, 255 where there is none.
-    pub protocol: u8,
-    pub application: String,
-    pub wire_bytes: u32,
-    pub captured_bytes: u32,
-    pub direction: LineDirection,
-    pub vlan: u16,
-    pub tcp_flags: u8,
-    pub detail: String,
-    pub source_mac: Option<[u8; 6]>,
-    pub destination_mac: Option<[u8; 6]>,
-    pub header: Vec<u8>,
-    pub link_type: i32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LineDirection {
-    Ingress,
-    Egress,
-    Local,
-    Forwarded,
-}
-
-impl From<Direction> for LineDirection {
-    fn from(direction: Direction) -> Self {
-        match direction {
-            Direction::Ingress => Self::Ingress,
-            Direction::Egress => Self::Egress,
-            Direction::Local => Self::Local,
-            Direction::Forwarded => Self::Forwarded,
-        }
-    }
-}
-
-impl From<LineDirection> for Direction {
-    fn from(direction: LineDirection) -> Self {
-        match direction {
-            LineDirection::Ingress => Self::Ingress,
-            LineDirection::Egress => Self::Egress,
-            LineDirection::Local => Self::Local,
-            LineDirection::Forwarded => Self::Forwarded,
-        }
-    }
-}
-
-impl PacketLine {
-    /// As a list shows it; `interface` is the name of `id`.
-    pub fn into_header(self, interface: &str) -> PacketHeader {
-        let endpoint = |(address, port)| Endpoint { address, port };
-        let mac = |mac: Option<[u8; 6]>| {
-            mac.map(|[a, b, c, d, e, f]| format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"))
-                .unwrap_or_default()
-        };
-        PacketHeader {
-            time: jiff::Timestamp::from_nanosecond(i128::from(self.time)).unwrap_or_default(),
-            interface: interface.to_owned(),
-            source: self.source.map(endpoint),
-            destination: self.destination.map(endpoint),
-            protocol: protocol(self.protocol),
-            application: self.application,
-            wire_bytes: self.wire_bytes,
-            captured_bytes: self.captured_bytes,
-            direction: self.direction.into(),
-            vlan: self.vlan,
-            tcp_flags: self.tcp_flags,
-            detail: self.detail,
-            source_mac: mac(self.source_mac),
-            destination_mac: mac(self.destination_mac),
-            header: self.header,
-            link_type: self.link_type.unsigned_abs(),
-        }
-    }
-}
-
-/// The protocol of a number as `PacketLine` and `PacketTotals` carry it.
-pub const fn protocol(number: u8) -> Transport {
-    match number {
-        255 => Transport::NoFlow,
-        number => Transport::from_number(number),
-    }
-}
-
 /// Why a message was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -284,53 +158,16 @@ impl Record {
     }
 }
 
-impl Packets {
-    fn check(&self) -> Result<(), RecordError> {
-        let totals = &self.totals;
-        if self.lines.len() > MOST_LINES {
-            return Err(RecordError::Bound("the number of lines"));
-        }
-        if totals.sources.len() > TOP_ADDRESSES
-            || totals.destinations.len() > TOP_ADDRESSES
-            || totals.protocols.len() > 256
-        {
-            return Err(RecordError::Bound("the length of a list"));
-        }
-        let fits = |line: &PacketLine| {
-            line.header.len() <= MOST_HEADER_BYTES
-                && line.detail.len() <= MOST_DETAIL_BYTES
-                && line.application.len() <= 32
-        };
-        if self.lines.iter().all(fits) { Ok(()) } else { Err(RecordError::Bound("a packet's line")) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::prelude::*;
 
     use super::*;
-
-    fn line(detail: usize) -> PacketLine {
-        PacketLine {
-            id: 3,
-            time: 1_700_000_000_000_000_007,
-            source: Some(([10, 0, 0, 1].into(), 53)),
-            destination: None,
-            protocol: 255,
-            application: "dns".into(),
-            wire_bytes: 60,
-            captured_bytes: 60,
-            direction: LineDirection::Local,
-            vlan: 7,
-            tcp_flags: 2,
-            detail: "x".repeat(detail),
-            source_mac: Some([2, 0, 0, 0, 0, 0xab]),
-            destination_mac: None,
-            header: vec![1; MOST_HEADER_BYTES],
-            link_type: 1,
-        }
-    }
+    use crate::flows::record::Tally;
+    use crate::worker::packets::tests::line;
+    use crate::worker::packets::*;
 
     #[test]
     fn the_largest_packets_record_fits_a_message() {
@@ -362,13 +199,6 @@ mod tests {
         trailing.push(0);
         assert!(matches!(Record::receive(&trailing), Err(RecordError::Trailing(1))));
         assert!(matches!(Record::receive(&vec![0; MOST_MESSAGE_BYTES + 1]), Err(RecordError::Length(_))));
-    }
-
-    #[test]
-    fn a_line_of_no_flow_shows_its_mac_addresses() {
-        let header = line(4).into_header("eth0");
-        assert_eq!((header.protocol, header.source_mac.as_str()), (Transport::NoFlow, "02:00:00:00:00:ab"));
-        assert_eq!((header.interface.as_str(), header.direction), ("eth0", Direction::Local));
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
 use nix::unistd::Pid;
 
 use super::outbox::{LinkError, Outbox, receive};
@@ -42,6 +43,8 @@ enum WorkerError {
     Sandbox(#[from] SandboxError),
     #[error("read random numbers")]
     Random(#[source] io::Error),
+    #[error("name the process")]
+    Name(#[source] Errno),
     #[error("read the clocks")]
     Clock(#[source] Errno),
     #[error("wait for packets")]
@@ -76,6 +79,7 @@ pub fn main(parent: Option<&str>) -> ExitCode {
 
 fn work(parent: Option<&str>) -> Result<(), WorkerError> {
     let parent = parent.and_then(|text| text.parse().ok()).map(Pid::from_raw).ok_or(WorkerError::Usage)?;
+    prctl::set_name(c"weir-capture").map_err(WorkerError::Name)?;
     let seed = seed().map_err(WorkerError::Random)?;
     let stdin = io::stdin();
     let confinement = sandbox::confine_worker(parent)?;

@@ -48,8 +48,9 @@ impl<T, E: Display> Step<T> for Result<T, E> {
     }
 }
 
-/// Leaves the capture worker its socket (descriptor 0), CAP_NET_RAW where the parent had it, and AF_PACKET.
-pub(super) fn confine_worker(parent: Pid) -> Result<Confinement, SandboxError> {
+/// Leaves the capture worker its socket (descriptor 0), CAP_NET_RAW where the parent had it, and AF_PACKET. Cannot be
+/// undone. `parent` is the process whose death is to be this one's; where it has died already, that is an error.
+pub fn confine_worker(parent: Pid) -> Result<Confinement, SandboxError> {
     hold_signals()?;
     close_inherited()?;
     let may_capture =

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::filter::Program;
-use super::records::{
-    MOST_DETAIL_BYTES, MOST_HEADER_BYTES, MOST_LINES, MOST_WATCHES, PacketLine, PacketTotals, Packets,
-    Record, TOP_ADDRESSES, Watch,
+use super::packets::{
+    MOST_DETAIL_BYTES, MOST_HEADER_BYTES, MOST_LINES, PacketLine, PacketTotals, Packets, rank,
 };
+use super::records::{MOST_WATCHES, Record, Watch};
 use crate::decode::{Described, describe};
 use crate::flows::own::OwnAddresses;
 use crate::flows::record::Tally;
@@ -180,8 +180,7 @@ impl List {
 
 fn top(table: &HashMap<IpAddr, Tally>) -> Vec<(IpAddr, Tally)> {
     let mut rows: Vec<(IpAddr, Tally)> = table.iter().map(|(address, tally)| (*address, *tally)).collect();
-    rows.sort_unstable_by(|(a, x), (b, y)| y.bytes.cmp(&x.bytes).then(a.cmp(b)));
-    rows.truncate(TOP_ADDRESSES);
+    rank(&mut rows);
     rows
 }
 

@@ -1,7 +1,7 @@
 //! The rows of the JSON documents as CSV (RFC 4180), under the same names, with `others` as the last row where a list
 //! has one. Text that a spreadsheet would run as a formula gets a `'` in front
 //! (<https://owasp.org/www-community/attacks/CSV_Injection>).
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::{FlowItem, HostItem, OthersItem, Rate, Traffic, WindowItem};
 use crate::alert::Alert;
@@ -50,14 +50,19 @@ pub trait Columns {
 
 /// # Errors
 /// Writing failed.
-pub fn write<T: Columns, W: Write>(out: W, rows: &[T], others: Option<&OthersItem>) -> io::Result<()> {
+pub fn write<T: Columns, W: Write>(
+    out: W,
+    rows: &[T],
+    others: Option<&OthersItem>,
+) -> Result<(), ::csv::Error> {
     let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(T::HEADER)?;
     let rows = rows.iter().map(T::cells).chain(others.and_then(T::others));
     for cells in rows {
         writer.write_record(cells.into_iter().map(Cell::guarded))?;
     }
-    writer.flush()
+    writer.flush()?;
+    Ok(())
 }
 
 fn traffic(traffic: Traffic) -> [Cell; 4] {

@@ -5,6 +5,8 @@
 //! range, and `From` where every value has a meaning. A missing message of plain numbers means zeros.
 mod alerts;
 mod common;
+#[cfg(test)]
+mod contract;
 mod control;
 mod packets;
 mod rows;

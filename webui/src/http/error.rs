@@ -34,7 +34,7 @@ pub enum HttpError {
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
     #[error("the answer could not be written")]
-    Csv(#[from] std::io::Error),
+    Csv(#[from] csv::Error),
 }
 
 impl ResponseError for HttpError {

@@ -85,7 +85,7 @@ pub(super) fn framed(shell: &Shell, frame: &Frame<'_>, content: &Markup) -> Mark
             (head(frame.title, &["shell.js"], frame.script))
             body.app data-interface=[shell.interface.as_deref()] data-host=(shell.host_name)
                 data-time-zone=(shell.time_zone)
-                data-collector=(if matches!(shell.link, Link::Up { .. }) { "up" } else { "down" }) {
+                data-collector=(link_word(&shell.link)) {
                 a.skip href="#content" { "Skip to content" }
                 (navigation(shell, frame.section))
                 main #content tabindex="-1" {
@@ -218,11 +218,18 @@ fn link_state(shell: &Shell) -> Markup {
         (_, lost) => format!("{lost} lost"),
     };
     html! {
-        p.link role="status" data-link {
+        p.link role="status" data-link data-link-state=(link_word(&shell.link)) {
             i class=(class) {}
             span data-link-text { (text) }
             small data-losses { (losses) }
         }
+    }
+}
+
+const fn link_word(link: &Link) -> &'static str {
+    match link {
+        Link::Up { .. } => "up",
+        Link::Down { .. } => "down",
     }
 }
 

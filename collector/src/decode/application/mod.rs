@@ -1,4 +1,23 @@
 //! What a flow carries: by content first, by well-known port second.
+pub mod assembly;
+mod bittorrent;
+pub mod content;
+mod dhcp;
+pub mod dns;
+mod ftp;
+pub mod http;
+mod imap;
+pub mod names;
+mod ntp;
+mod ports;
+pub mod quic;
+mod rdp;
+mod smtp;
+mod ssh;
+pub mod tls;
+mod wireguard;
+
+pub use ports::by_ports;
 use serde::{Deserialize, Serialize};
 
 macro_rules! applications {
@@ -29,6 +48,3 @@ applications! {
     Sip "sip", Stun "stun", Ipsec "ipsec", OpenVpn "openvpn", Ssdp "ssdp", Vnc "vnc", Radius "radius", Git "git",
     Xmpp "xmpp", Memcached "memcached", Elasticsearch "elasticsearch",
 }
-
-mod ports;
-pub use ports::by_ports;

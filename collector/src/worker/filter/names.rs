@@ -85,8 +85,9 @@ enum Place {
     Other,
 }
 
-/// The expression with the names it knows written as numbers; the rest, white space too, stays as it is.
-pub(super) fn numbered(expression: &str) -> String {
+/// The expression with the service and protocol names that are known written as numbers; the rest, white space too,
+/// stays as it is.
+pub fn numbered(expression: &str) -> String {
     let mut place = Place::Other;
     let mut result = String::with_capacity(expression.len());
     let mut rest = expression;

@@ -1,7 +1,8 @@
 //! What the worker was asked to keep open, so that another one can be asked for the same.
 use std::collections::BTreeMap;
 
-use crate::worker::records::{Command, Open, Packets, Record, Watch};
+use crate::worker::packets::Packets;
+use crate::worker::records::{Command, Open, Record, Watch};
 
 #[derive(Debug, Default)]
 pub(super) struct Wanted {

@@ -1,0 +1,72 @@
+//! The beginning of a stream put together from pieces that may come in any order, twice, or overlapping.
+
+/// More than the longest hello in use (post-quantum key shares included), less than what a flood could make us keep.
+pub const LONGEST: usize = 16_384;
+const MOST_HOLES: usize = 8;
+const MOST_PIECES: u8 = 32;
+
+/// Bytes from the stream's beginning, and ranges beyond the first gap.
+#[derive(Clone, Debug, Default)]
+pub struct Assembly {
+    bytes: Vec<u8>,
+    whole: usize,
+    beyond: Vec<(usize, usize)>,
+    pieces: u8,
+}
+
+impl Assembly {
+    /// Adds a piece; false when it cannot become whole any more.
+    pub fn add(&mut self, at: usize, piece: &[u8]) -> bool {
+        self.pieces = self.pieces.saturating_add(1);
+        let end = at.saturating_add(piece.len()).min(LONGEST);
+        if self.pieces > MOST_PIECES || at >= LONGEST {
+            return false;
+        }
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        if let (Some(place), Some(piece)) = (self.bytes.get_mut(at..end), piece.get(..end - at)) {
+            place.copy_from_slice(piece);
+        }
+        self.beyond.push((at, end));
+        self.beyond.sort_unstable();
+        while let Some(&(from, to)) = self.beyond.first()
+            && from <= self.whole
+        {
+            self.whole = self.whole.max(to);
+            self.beyond.remove(0);
+        }
+        self.beyond.len() <= MOST_HOLES
+    }
+
+    /// What is there without a gap.
+    pub fn start(&self) -> &[u8] {
+        self.bytes.get(..self.whole).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_in_any_order_make_the_same_start() {
+        let text = b"the beginning of a stream";
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+            let mut assembly = Assembly::default();
+            for part in order {
+                let at = part * 6;
+                assert!(assembly.add(at, &text[at..(at + 8).min(text.len())]));
+            }
+            assert_eq!(assembly.start(), text);
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_is_claimed() {
+        let mut assembly = Assembly::default();
+        assert!(!assembly.add(usize::MAX, b"x"));
+        assembly.add(LONGEST - 1, &[1; 100]);
+        assert!(assembly.bytes.len() <= LONGEST);
+    }
+}

@@ -1,0 +1,225 @@
+//! One interface's part of a window that ends: mixes from the counters' growth, lists from the flows', each with the
+//! remainder that makes it sum to what was captured.
+use std::net::{IpAddr, Ipv4Addr};
+
+use weir_shared::net::{Direction, Endpoint, Transport};
+use weir_shared::report::{
+    AddressRow, ApplicationMix, Count, Directions, FlowRow, InterfaceWindow, NetworkMix, Others, Ranked,
+    RankedAddresses, RxTx, TcpFlags, TcpHealth, TransportMix,
+};
+
+use super::addresses::Addresses;
+use super::interface::{Capture, Interface};
+use super::mirror::Flow;
+use super::names::Names;
+use super::{count, hosts, minus, plus, rank, rate, timestamp};
+use crate::flows::record::{Counters, Tally, WindowRecord};
+
+/// Closes the open window of a capture and opens the next.
+pub(super) fn close(
+    capture: &mut Capture,
+    interface: &mut Interface,
+    names: &Names,
+    record: &WindowRecord,
+    rows: usize,
+) -> InterfaceWindow {
+    let (before, now) = (&capture.before, &record.counters);
+    let captured =
+        RxTx { rx: count(now.received.since(before.received)), tx: count(now.sent.since(before.sent)) };
+    let mut window = InterfaceWindow {
+        interface: capture.name.clone(),
+        in_totals: capture.in_totals,
+        captured,
+        highest_rx_bytes_per_second: record.highest_received_bytes,
+        highest_tx_bytes_per_second: record.highest_sent_bytes,
+        highest_packets_per_second: record.highest_packets,
+        flows: flows(capture, interface, names, (record, captured), rows),
+        hosts: hosts_of(capture, interface, names, (record, captured), rows),
+        sources: addresses(&capture.addresses, names, captured, rows, |sides| sides.sent),
+        destinations: addresses(&capture.addresses, names, captured, rows, |sides| sides.received),
+        ..InterfaceWindow::default()
+    };
+    grown(&mut window, before, now);
+    window.tcp.round_trip_micros_max = record.highest_round_trip_micros;
+    capture.window_ended(record, captured);
+    interface.window += 1;
+    window
+}
+
+fn grown(window: &mut InterfaceWindow, before: &Counters, now: &Counters) {
+    let [ipv4, ipv6, arp, other] = each(&before.network, &now.network);
+    window.network = NetworkMix { ipv4, ipv6, arp, other };
+    let [tcp, udp, icmp, icmpv6, sctp, other] = each(&before.transport, &now.transport);
+    window.transport = TransportMix { tcp, udp, icmp, icmpv6, sctp, other };
+    let [ingress, egress, local, forwarded_in, forwarded_out] = each(&before.directions, &now.directions);
+    window.directions = Directions { ingress, egress, local, forwarded_in, forwarded_out };
+    window.application = applications(before, now);
+    let since = |get: fn(&Counters) -> u64| get(now).saturating_sub(get(before));
+    window.tcp_flags = TcpFlags {
+        syn: since(|counters| counters.syn),
+        syn_ack: since(|counters| counters.syn_ack),
+        fin: since(|counters| counters.fin),
+        rst: since(|counters| counters.rst),
+    };
+    window.malformed_packets = since(|counters| counters.malformed);
+    window.malformed_messages = since(|counters| counters.malformed_messages);
+    window.truncated_packets = since(|counters| counters.truncated);
+    window.dropped_packets =
+        since(|counters| counters.kernel_dropped.saturating_add(counters.interface_dropped));
+    window.evicted_flows = since(|counters| counters.evicted_flows);
+    window.tcp = TcpHealth {
+        handshakes: since(|counters| counters.handshakes),
+        round_trip_micros_sum: since(|counters| counters.round_trip_micros),
+        round_trip_micros_max: 0,
+        retransmitted_segments: since(|counters| counters.retransmitted_segments),
+        zero_windows: since(|counters| counters.zero_windows),
+        resets: since(|counters| counters.rst),
+    };
+}
+
+fn each<const N: usize>(before: &[Tally; N], now: &[Tally; N]) -> [Count; N] {
+    let mut grown = [Count::default(); N];
+    for ((grown, now), before) in grown.iter_mut().zip(now).zip(before) {
+        *grown = count(now.since(*before));
+    }
+    grown
+}
+
+fn applications(before: &Counters, now: &Counters) -> ApplicationMix {
+    let earlier = |name| before.application.iter().find(|(other, _)| *other == name).map(|(_, tally)| *tally);
+    let grown =
+        now.application.iter().map(|(name, tally)| (*name, tally.since(earlier(*name).unwrap_or_default())));
+    grown
+        .filter(|(_, tally)| !tally.is_zero())
+        .map(|(name, tally)| (name.name().to_owned(), count(tally)))
+        .collect()
+}
+
+fn by_bytes(a: &RxTx, b: &RxTx) -> std::cmp::Ordering {
+    hosts::bytes(b).cmp(&hosts::bytes(a))
+}
+
+/// The largest flows, the frames of no flow as a row of their own, and the rest.
+fn flows(
+    capture: &Capture,
+    interface: &Interface,
+    names: &Names,
+    (record, captured): (&WindowRecord, RxTx),
+    rows: usize,
+) -> Ranked<FlowRow> {
+    let current = |flow: &&Flow| flow.window == interface.window && flow.is_flow();
+    let [active, _] = &capture.mirror.active;
+    // a slot is listed once for each flow that it held
+    let mut slots = active.clone();
+    slots.sort_unstable();
+    slots.dedup();
+    let held = slots.iter().filter_map(|slot| capture.mirror.get(*slot)).filter(current);
+    let mut all: Vec<&Flow> = held.collect();
+    let told = all.iter().map(|flow| flow.grown).fold(capture.gone_traffic, plus);
+    let known = all.len() as u64 + capture.gone_count;
+    all.extend(&capture.gone);
+    rank::first(&mut all, rows, |a, b| {
+        by_bytes(&a.grown, &b.grown).then_with(|| a.identity.first_seen.cmp(&b.identity.first_seen))
+    });
+    let mut list: Vec<FlowRow> = all
+        .iter()
+        .map(|flow| {
+            let name = names.of(&hosts::remote(
+                flow.identity.initiator,
+                flow.identity.responder,
+                flow.identity.direction,
+            ));
+            flow.row(&capture.name, name, (flow.grown, rate::mean(&flow.grown, record.length)))
+        })
+        .collect();
+    let shown = all.iter().map(|flow| flow.grown).fold(RxTx::default(), plus);
+    let others_rows = known.saturating_sub(list.len() as u64);
+    let untold = RxTx {
+        rx: count(untold_received(&record.counters).since(untold_received(&capture.before))),
+        tx: count(record.counters.untold_sent.since(capture.before.untold_sent)),
+    };
+    let no_flow = minus(minus(captured, told), untold);
+    if no_flow != RxTx::default() {
+        list.push(no_flow_row(&capture.name, no_flow, record));
+        list.sort_by(|a, b| by_bytes(&a.traffic, &b.traffic));
+    }
+    let traffic = minus(minus(captured, shown), no_flow);
+    Ranked { rows: list, others: Others { rows: others_rows, traffic } }
+}
+
+fn untold_received(counters: &Counters) -> Tally {
+    counters.untold.since(counters.untold_sent)
+}
+
+/// Frames that belong to no flow: ARP, malformed, cut before the ports, ICMP that is no echo.
+fn no_flow_row(interface: &str, traffic: RxTx, record: &WindowRecord) -> FlowRow {
+    let nowhere = Endpoint { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 0 };
+    FlowRow {
+        interface: interface.to_owned(),
+        protocol: Transport::NoFlow,
+        initiator: nowhere,
+        responder: nowhere,
+        application: String::new(),
+        name: String::new(),
+        direction: Direction::Ingress,
+        traffic,
+        per_second: rate::mean(&traffic, record.length),
+        first_seen: timestamp(record.start),
+        last_seen: timestamp(record.start.saturating_add(record.length)),
+        round_trip_micros: None,
+        retransmitted_segments: 0,
+        zero_windows: 0,
+        resets: 0,
+        state: String::new(),
+    }
+}
+
+fn hosts_of(
+    capture: &Capture,
+    interface: &Interface,
+    names: &Names,
+    (record, captured): (&WindowRecord, RxTx),
+    rows: usize,
+) -> Ranked<weir_shared::report::HostRow> {
+    let window = interface.window;
+    let mut all: Vec<_> = hosts::select(&interface.hosts, move |_, host| host.window == window).collect();
+    let known = all.len();
+    rank::first(&mut all, rows, |a, b| by_bytes(&a.1.grown, &b.1.grown).then_with(|| a.0.cmp(&b.0)));
+    let shown = all.iter().map(|(_, host)| host.grown).fold(RxTx::default(), plus);
+    let row = |(address, host): &(IpAddr, &hosts::Host)| {
+        let shown = (host.grown, rate::mean(&host.grown, record.length));
+        host.row(&capture.name, *address, names.of(address), shown)
+    };
+    let list: Vec<_> = all.iter().map(row).collect();
+    let others = Others { rows: (known - list.len()) as u64, traffic: minus(captured, shown) };
+    Ranked { rows: list, others }
+}
+
+fn addresses(
+    all: &Addresses,
+    names: &Names,
+    captured: RxTx,
+    rows: usize,
+    side: fn(&super::addresses::Sides) -> Tally,
+) -> RankedAddresses {
+    let mut list: Vec<_> = all
+        .rows()
+        .iter()
+        .map(|row| (side(&row.value), row.address))
+        .filter(|(tally, _)| !tally.is_zero())
+        .collect();
+    let known = list.len();
+    rank::first(&mut list, rows, |a, b| b.0.bytes.cmp(&a.0.bytes).then_with(|| a.1.cmp(&b.1)));
+    let mut shown = Count::default();
+    let row = |(tally, address): &(Tally, IpAddr)| {
+        shown += count(*tally);
+        AddressRow { address: *address, name: names.of(address).to_owned(), count: count(*tally) }
+    };
+    let list: Vec<_> = list.iter().map(row).collect();
+    let sum = captured.sum();
+    let others = Count {
+        packets: sum.packets.saturating_sub(shown.packets),
+        bytes: sum.bytes.saturating_sub(shown.bytes),
+    };
+    RankedAddresses { other_rows: (known - list.len()) as u64, rows: list, others }
+}

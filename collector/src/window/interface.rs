@@ -1,0 +1,241 @@
+//! One interface: what is kept by its name since the start, and what belongs to one opening of it.
+use std::collections::VecDeque;
+
+use weir_shared::live::SecondSeries;
+use weir_shared::report::{Count, RxTx};
+
+use super::addresses::Addresses;
+use super::hosts::{self, Hosts, Said};
+use super::mirror::{self, Flow, Mirror};
+use super::{InterfaceTotals, RecordError, Settings, count, rate, timestamp};
+use crate::flows::record::{Counters, FlowNews, SecondRecord, Totals, WindowRecord};
+
+const MOST_SECONDS: usize = 300;
+/// Keeps the tables' order from whoever chooses addresses; rows of one machine's own view need no secret.
+const SEED: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
+
+/// By name: outlives the workers that capture it.
+#[derive(Debug)]
+pub(super) struct Interface {
+    pub hosts: Hosts,
+    /// By openings that were closed.
+    pub captured_before: RxTx,
+    seconds: VecDeque<RxTx>,
+    last_second: u64,
+    /// Numbers the windows, so that what grew in one is told from what grew before.
+    pub window: u64,
+}
+
+impl Interface {
+    pub(super) fn new(most_hosts: usize) -> Self {
+        Self {
+            hosts: Hosts::new(most_hosts, SEED),
+            captured_before: RxTx::default(),
+            seconds: VecDeque::new(),
+            last_second: 0,
+            window: 1,
+        }
+    }
+
+    /// Quiet seconds are not told: they are filled in. A timeline that was adopted anew begins a new series.
+    pub(super) fn second(&mut self, record: &SecondRecord) {
+        let missing = record.second.checked_sub(self.last_second + 1);
+        match missing.and_then(|missing| usize::try_from(missing).ok()) {
+            Some(missing) if missing < MOST_SECONDS && !self.seconds.is_empty() => {
+                self.seconds.extend(std::iter::repeat_n(RxTx::default(), missing));
+            }
+            _ => self.seconds.clear(),
+        }
+        self.seconds.push_back(RxTx { rx: count(record.received), tx: count(record.sent) });
+        while self.seconds.len() > MOST_SECONDS {
+            self.seconds.pop_front();
+        }
+        self.last_second = record.second;
+    }
+
+    pub(super) fn last_second(&self) -> (u64, RxTx) {
+        (self.last_second, self.seconds.back().copied().unwrap_or_default())
+    }
+
+    pub(super) fn series(&self, name: &str) -> SecondSeries {
+        let start = (self.last_second + 1).saturating_sub(self.seconds.len() as u64);
+        SecondSeries {
+            interface: name.to_owned(),
+            start: timestamp(start.saturating_mul(1_000_000_000)),
+            seconds: self.seconds.iter().copied().collect(),
+        }
+    }
+}
+
+/// One opening of an interface.
+#[derive(Debug)]
+pub(super) struct Capture {
+    pub name: String,
+    pub in_totals: bool,
+    /// The first pending window that waits for it.
+    pub opened_at: u64,
+    pub time: u64,
+    window_start: u64,
+    pub counters: Counters,
+    /// At the start of the open window.
+    pub before: Counters,
+    pub mirror: Mirror,
+    /// Flows of the open window whose slot was given to another.
+    pub gone: Vec<Flow>,
+    pub gone_count: u64,
+    pub gone_traffic: RxTx,
+    pub addresses: Addresses,
+    /// Captured in closed windows, and their length.
+    pub closed: RxTx,
+    pub closed_nanos: u64,
+    highest: WindowRecord,
+}
+
+impl Capture {
+    pub(super) fn new(name: &str, in_totals: bool, opened_at: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            in_totals,
+            opened_at,
+            time: 0,
+            window_start: 0,
+            counters: Counters::default(),
+            before: Counters::default(),
+            mirror: Mirror::default(),
+            gone: Vec::new(),
+            gone_count: 0,
+            gone_traffic: RxTx::default(),
+            addresses: Addresses::new(65_536, SEED),
+            closed: RxTx::default(),
+            closed_nanos: 0,
+            highest: WindowRecord::default(),
+        }
+    }
+
+    pub(super) fn totals(&mut self, totals: Totals) {
+        self.time = totals.time;
+        self.window_start = totals.window_start;
+        self.counters = totals.counters;
+    }
+
+    pub(super) fn second(&mut self, record: &SecondRecord) {
+        self.time = self.time.max(record.second.saturating_add(1).saturating_mul(1_000_000_000));
+        let highest = &mut self.highest;
+        highest.highest_received_bytes = highest.highest_received_bytes.max(record.received.bytes);
+        highest.highest_sent_bytes = highest.highest_sent_bytes.max(record.sent.bytes);
+        let packets = record.received.packets.saturating_add(record.sent.packets);
+        highest.highest_packets = highest.highest_packets.max(packets);
+    }
+
+    pub(super) fn highest_of_open_window(&mut self) -> WindowRecord {
+        std::mem::take(&mut self.highest)
+    }
+
+    /// Start and length of the window that was open when it ended; None if it holds nothing.
+    pub(super) fn open_window(&self) -> Option<(u64, u64)> {
+        let length = self.time.saturating_sub(self.window_start).max(1_000_000);
+        (self.counters != self.before).then_some((self.window_start, length.min(super::LONGEST_WINDOW)))
+    }
+
+    pub(super) fn row(
+        &mut self,
+        interface: &mut Interface,
+        mut row: FlowNews,
+        time: u64,
+        settings: &Settings,
+    ) -> Result<(), RecordError> {
+        if let Some(old) = self.mirror.introduce(&row, settings.max_flows)? {
+            self.leaves(*old, interface.window, settings.rows);
+        }
+        self.mirror.grow(&mut row, interface.window, time);
+        if let Some(flow) = self.mirror.get(row.slot) {
+            let identity = flow.identity;
+            let remote = hosts::remote(identity.initiator, identity.responder, identity.direction);
+            let said = Said {
+                grown: mirror::grown(&row),
+                window: interface.window,
+                time,
+                first_seen: identity.first_seen,
+                last_seen: flow.last_seen,
+                protocol: identity.protocol,
+                application: flow.application,
+            };
+            if let Some(host) = interface.hosts.value(remote) {
+                host.add(&said);
+            }
+            if row.forward.packets > 0 {
+                self.addresses.sent(identity.initiator, row.forward);
+                self.addresses.received(identity.responder, row.forward);
+            }
+            if row.backward.packets > 0 {
+                self.addresses.sent(identity.responder, row.backward);
+                self.addresses.received(identity.initiator, row.backward);
+            }
+        }
+        if row.ended
+            && let Some(old) = self.mirror.remove(row.slot)
+        {
+            self.leaves(*old, interface.window, settings.rows);
+        }
+        Ok(())
+    }
+
+    /// Of the flows that left, the largest wait for the window's end.
+    fn leaves(&mut self, flow: Flow, window: u64, rows: usize) {
+        if flow.window != window || !flow.is_flow() {
+            return;
+        }
+        self.gone_count += 1;
+        self.gone_traffic += flow.grown;
+        self.gone.push(flow);
+        let most = (rows * 4).max(64);
+        if self.gone.len() > most {
+            super::rank::first(&mut self.gone, most / 2, |a, b| {
+                hosts::bytes(&b.grown).cmp(&hosts::bytes(&a.grown))
+            });
+        }
+    }
+
+    pub(super) fn captured(&self) -> RxTx {
+        RxTx { rx: count(self.counters.received), tx: count(self.counters.sent) }
+    }
+
+    pub(super) fn window_ended(&mut self, record: &WindowRecord, captured: RxTx) {
+        self.closed += captured;
+        self.closed_nanos = self.closed_nanos.saturating_add(record.length);
+        self.window_start = record.start.saturating_add(record.length);
+        self.time = self.time.max(self.window_start);
+        self.before = record.counters.clone();
+        if self.counters.received.packets < record.counters.received.packets
+            || self.counters.sent.packets < record.counters.sent.packets
+        {
+            self.counters = record.counters.clone();
+        }
+        self.mirror.window_ends();
+        self.gone.clear();
+        self.gone_count = 0;
+        self.gone_traffic = RxTx::default();
+        self.addresses.clear();
+        self.highest = WindowRecord::default();
+    }
+
+    pub(super) fn interface_totals(&self) -> InterfaceTotals {
+        let counters = &self.counters;
+        let nothing = RxTx { rx: Count::default(), tx: Count::default() };
+        InterfaceTotals {
+            captured: self.captured(),
+            dropped_packets: counters.kernel_dropped.saturating_add(counters.interface_dropped),
+            kernel_received: counters.kernel_received,
+            malformed_packets: counters.malformed,
+            malformed_messages: counters.malformed_messages,
+            truncated_packets: counters.truncated,
+            evicted_flows: counters.evicted_flows,
+            lost_names: counters.lost_names,
+            average_per_second: if self.closed_nanos == 0 {
+                nothing
+            } else {
+                rate::mean(&self.closed, self.closed_nanos)
+            },
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A pipeline's story, told under all kinds of pressure, must come out with the sums that went in.
+use std::time::Duration;
+
+use proptest::prelude::*;
+use weir_shared::report::{InterfaceWindow, Ranked};
+
+use super::*;
+use crate::flows::own::OwnAddresses;
+use crate::pipeline::{Pipeline, Sample, Settings as PipelineSettings};
+
+const SECOND: u64 = 1_000_000_000;
+const START: u64 = 1_700_000_000 * SECOND;
+
+/// An Ethernet frame with a UDP datagram of no content.
+fn datagram(source: [u8; 4], destination: [u8; 4], port: u16, size: usize) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    let total = u16::try_from(28 + size).unwrap();
+    frame.extend([0x45, 0]);
+    frame.extend(total.to_be_bytes());
+    frame.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+    frame.extend(source);
+    frame.extend(destination);
+    frame.extend(port.to_be_bytes());
+    frame.extend(9999u16.to_be_bytes());
+    frame.extend((total - 20).to_be_bytes());
+    frame.extend([0, 0]);
+    frame.resize(frame.len() + size, 0);
+    frame
+}
+
+fn arp() -> Vec<u8> {
+    let mut frame = vec![255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1];
+    frame.resize(60, 0);
+    frame
+}
+
+fn pipeline(max_flows: usize) -> Pipeline {
+    let own = OwnAddresses::new(vec!["10.0.0.1".parse().unwrap()], None);
+    let settings =
+        PipelineSettings { max_flows, window: Duration::from_secs(1), ..PipelineSettings::default() };
+    Pipeline::new(1, own, settings).unwrap()
+}
+
+fn tell(pipeline: &mut Pipeline, traffic: &mut Traffic, most_rows: usize, mut most_records: usize) {
+    while most_records > 0
+        && let Some(record) = pipeline.take(most_rows)
+    {
+        let encoded = postcard::to_stdvec(&record).unwrap();
+        assert!(encoded.len() < 60_000, "{} bytes", encoded.len());
+        traffic.apply(1, postcard::from_bytes(&encoded).unwrap()).unwrap();
+        most_records -= 1;
+    }
+}
+
+fn assert_sums(window: &InterfaceWindow) {
+    fn sum<T>(list: &Ranked<T>, traffic: impl Fn(&T) -> RxTx) -> RxTx {
+        list.rows.iter().map(traffic).fold(list.others.traffic, plus)
+    }
+    assert_eq!(sum(&window.flows, |row| row.traffic), window.captured, "flows");
+    assert_eq!(sum(&window.hosts, |row| row.traffic), window.captured, "hosts");
+    for list in [&window.sources, &window.destinations] {
+        let sum = list.rows.iter().map(|row| row.count).fold(list.others, add);
+        assert_eq!(sum, window.captured.sum(), "addresses");
+    }
+    let directions = &window.directions;
+    let all = [
+        directions.ingress,
+        directions.egress,
+        directions.local,
+        directions.forwarded_in,
+        directions.forwarded_out,
+    ];
+    assert_eq!(all.into_iter().fold(Count::default(), add), window.captured.sum(), "directions");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_window_sums_to_what_was_captured(
+        packets in proptest::collection::vec((0u64..60_000_000, 0u8..40, 0u16..30, 0usize..200), 1..400),
+        max_flows in 2usize..200,
+        rows in 1usize..40,
+        records in 0usize..6,
+    ) {
+        let mut pipeline = pipeline(max_flows);
+        let mut traffic = Traffic::new(Settings { rows: 5, ..Settings::default() });
+        traffic.interface_opened(1, "eth0", true);
+        let (mut time, mut count, mut bytes) = (START, 0u64, 0u64);
+        let mut windows = Vec::new();
+        for (gap, host, port, size) in packets {
+            time += gap;
+            let frame = match host {
+                0 => arp(),
+                1 => vec![0; 9],
+                2 => datagram([10, 0, 0, 1], [198, 51, 100, host], 1000 + port, size),
+                _ => datagram([198, 51, 100, host], [10, 0, 0, 1], 1000 + port, size),
+            };
+            let wire_length = u32::try_from(frame.len()).unwrap();
+            pipeline.packet(Sample { time, wire_length, data: &frame });
+            count += 1;
+            bytes += u64::from(wire_length);
+            tell(&mut pipeline, &mut traffic, rows, records);
+            windows.extend(std::iter::from_fn(|| traffic.take_closed()));
+        }
+        pipeline.reached(time + 2 * SECOND);
+        tell(&mut pipeline, &mut traffic, rows, usize::MAX);
+        windows.extend(std::iter::from_fn(|| traffic.take_closed()));
+        prop_assert!(pipeline.take(1).is_none() && !pipeline.has_news());
+        let mut all = Count::default();
+        for window in &windows {
+            prop_assert_eq!(window.interfaces.len(), 1);
+            assert_sums(&window.interfaces[0]);
+            all = add(all, window.interfaces[0].captured.sum());
+        }
+        prop_assert_eq!(all, Count { packets: count, bytes });
+        prop_assert!(windows.windows(2).all(|pair| pair[0].start < pair[1].start));
+        let hosts = traffic.hosts("", "", 3);
+        let sum = hosts.rows.iter().map(|row| row.traffic).fold(hosts.others.traffic, plus);
+        prop_assert_eq!(sum, traffic.totals(1).captured);
+    }
+}
+
+#[test]
+fn a_flow_is_told_whole_in_its_window_although_the_reader_was_away() {
+    let mut pipeline = pipeline(100);
+    let mut traffic = Traffic::new(Settings::default());
+    traffic.interface_opened(1, "eth0", true);
+    let frame = datagram([198, 51, 100, 7], [10, 0, 0, 1], 1234, 100);
+    let wire_length = u32::try_from(frame.len()).unwrap();
+    for step in 0..30u64 {
+        pipeline.packet(Sample { time: START + step * SECOND / 10, wire_length, data: &frame });
+    }
+    pipeline.reached(START + 3 * SECOND);
+    tell(&mut pipeline, &mut traffic, 100, usize::MAX);
+    for _ in 0..3 {
+        let window = traffic.take_closed().unwrap();
+        let flows = &window.interfaces[0].flows;
+        assert_eq!((flows.rows.len(), flows.rows[0].traffic.rx.packets), (1, 10));
+        assert_eq!(flows.others.traffic, RxTx::default());
+    }
+    assert_eq!(traffic.last_second(1).1.rx.packets, 10);
+    assert_eq!(traffic.seconds(1).seconds.len(), 3);
+}
+
+#[test]
+fn a_row_that_was_never_introduced_is_refused() {
+    let mut traffic = Traffic::new(Settings::default());
+    assert_eq!(traffic.apply(9, TrafficRecord::Names(Vec::new())), Err(RecordError::NotOpen(9)));
+    traffic.interface_opened(1, "eth0", true);
+    let mut pipeline = pipeline(100);
+    let frame = datagram([198, 51, 100, 7], [10, 0, 0, 1], 1234, 100);
+    pipeline.packet(Sample { time: START, wire_length: 142, data: &frame });
+    let record =
+        std::iter::from_fn(|| pipeline.take(9)).find(|record| matches!(record, TrafficRecord::Flows(_)));
+    let Some(TrafficRecord::Flows(mut record)) = record else { panic!("no flows") };
+    record.flows[0].identity = None;
+    assert_eq!(
+        traffic.apply(1, TrafficRecord::Flows(record)),
+        Err(RecordError::UnknownFlow { slot: 0, generation: 0 })
+    );
+}
+
+#[test]
+fn a_window_waits_for_every_open_interface_and_not_for_a_closed_one() {
+    let mut traffic = Traffic::new(Settings::default());
+    let mut pipelines = [pipeline(10), pipeline(10)];
+    traffic.interface_opened(1, "eth0", true);
+    traffic.interface_opened(2, "eth1", true);
+    let frame = arp();
+    for (id, pipeline) in (1u16..).zip(&mut pipelines) {
+        pipeline.packet(Sample { time: START, wire_length: 60, data: &frame });
+        if id == 1 {
+            pipeline.reached(START + SECOND);
+        }
+        while let Some(record) = pipeline.take(10) {
+            traffic.apply(id, record).unwrap();
+        }
+    }
+    assert_eq!(traffic.take_closed(), None);
+    traffic.interface_closed(2);
+    let window = traffic.take_closed().unwrap();
+    assert_eq!(window.interfaces.iter().map(|part| part.captured.rx.packets).collect::<Vec<_>>(), [1, 1]);
+}
