@@ -23,6 +23,7 @@ pub mod flows;
 pub mod interface;
 pub mod journal;
 pub mod pipeline;
+pub mod privilege;
 pub mod replay;
 pub mod rpc;
 pub mod window;
