@@ -37,7 +37,7 @@ const INPUTS_WAITING: usize = 1_024;
 const COLLECTOR_MODE: u32 = 0o660;
 const CONTROL_MODE: u32 = 0o600;
 /// Filters are checked for this data link type (<https://www.tcpdump.org/linktypes.html>).
-const ETHERNET: i32 = 1;
+pub(crate) const ETHERNET: i32 = 1;
 
 /// Wrong use or configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -50,8 +50,6 @@ pub(crate) enum Failure {
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("configuration")]
     Config(#[from] ConfigError),
-    #[error("configuration: [capture] filter")]
-    Filter(#[source] filter::FilterError),
     #[error("socket")]
     Socket(#[from] SocketError),
     #[error("privileges")]
@@ -63,7 +61,7 @@ pub(crate) enum Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Filter(_) => EXIT_USAGE,
+            Self::Config(_) => EXIT_USAGE,
             Self::Socket(_) | Self::Privilege(_) => EXIT_SETUP,
             Self::Log(_) | Self::Run { .. } => 1,
         }
@@ -89,7 +87,7 @@ fn run(common: &Common) -> Result<(), Failure> {
     shared::telemetry::start(common.log_level).map_err(|error| Failure::Log(Box::new(error)))?;
     let overrides = Overrides::from(common);
     let config = Config::load(common.config.as_deref(), &overrides)?;
-    check_filter(&config.capture.filter)?;
+    config.filter(ETHERNET)?;
     for note in &config.notes {
         tracing::warn!("{note}");
     }
@@ -124,13 +122,6 @@ fn run(common: &Common) -> Result<(), Failure> {
     served.map_err(at("serve the capture worker"))?;
     finished.map_err(|_| at("engine")("its thread panicked"))?;
     closed.map_err(|_| at("rpc")("its thread panicked"))?.map_err(at("serve gRPC"))
-}
-
-pub(crate) fn check_filter(filter: &str) -> Result<(), Failure> {
-    if !filter.is_empty() {
-        filter::check(filter, ETHERNET).map_err(Failure::Filter)?;
-    }
-    Ok(())
 }
 
 fn spawn_engine(
@@ -229,7 +220,8 @@ impl Reload {
             }
         };
         if let Err(error) = filter::compile(&config.capture.filter, ETHERNET).await {
-            tracing::error!(%error, "[capture] filter was refused; the old configuration stays");
+            let error = config.refuse_filter(&error);
+            tracing::error!(error = %ErrorChain(&error), "the configuration was refused; the old one stays");
             return;
         }
         for key in self.config.needs_restart(&config) {
