@@ -20,6 +20,8 @@ pub mod decode;
 pub mod detect;
 pub mod engine;
 pub mod flows;
+#[cfg(test)]
+mod frames;
 pub mod interface;
 pub mod journal;
 pub mod pipeline;
