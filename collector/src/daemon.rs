@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use shared::config::ConfigError;
-use shared::error::ErrorChain;
+use shared::error::{ErrorChain, exit};
 use shared::socket::{SocketError, SocketGroup};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -36,13 +36,6 @@ use crate::worker::supervise::{Supervisor, WorkerHandle};
 const INPUTS_WAITING: usize = 1_024;
 const COLLECTOR_MODE: u32 = 0o660;
 const CONTROL_MODE: u32 = 0o600;
-/// Filters are checked for this data link type (<https://www.tcpdump.org/linktypes.html>).
-pub(crate) const ETHERNET: i32 = 1;
-
-/// Wrong use or configuration.
-pub const EXIT_USAGE: u8 = 2;
-/// A socket or the sandbox could not be set up as asked: starting again would not help (`EX_CONFIG`, sysexits.h).
-pub const EXIT_SETUP: u8 = 78;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -61,9 +54,9 @@ pub(crate) enum Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => EXIT_USAGE,
-            Self::Socket(_) | Self::Privilege(_) => EXIT_SETUP,
-            Self::Log(_) | Self::Run { .. } => 1,
+            Self::Config(_) => exit::USAGE,
+            Self::Socket(_) | Self::Privilege(_) => exit::SETUP,
+            Self::Log(_) | Self::Run { .. } => exit::FAILED,
         }
     }
 }
@@ -87,7 +80,7 @@ fn run(common: &Common) -> Result<(), Failure> {
     shared::telemetry::start(common.log_level).map_err(|error| Failure::Log(Box::new(error)))?;
     let overrides = Overrides::from(common);
     let config = Config::load(common.config.as_deref(), &overrides)?;
-    config.filter(ETHERNET)?;
+    config.filter(filter::ETHERNET)?;
     for note in &config.notes {
         tracing::warn!("{note}");
     }
@@ -219,7 +212,7 @@ impl Reload {
                 return;
             }
         };
-        if let Err(error) = filter::compile(&config.capture.filter, ETHERNET).await {
+        if let Err(error) = filter::compile(&config.capture.filter, filter::ETHERNET).await {
             let error = config.refuse_filter(&error);
             tracing::error!(error = %ErrorChain(&error), "the configuration was refused; the old one stays");
             return;
