@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use shared::error::ErrorChain;
+use shared::error::{ErrorChain, exit};
 use shared::telemetry::LogLevel;
 use weir_shared as shared;
 
 use crate::config::{self, Config, Overrides};
+use crate::worker::filter::ETHERNET;
 use crate::{daemon, interface, replay};
 
 /// Captures this machine's traffic and says who uses it.
@@ -73,15 +74,15 @@ impl Arguments {
 
 fn interfaces(common: &Common, json: bool) -> ExitCode {
     if let Err(error) = shared::telemetry::start(common.log_level) {
-        return fail(&error, 1);
+        return fail(&error, exit::FAILED);
     }
     let config = match Config::load(common.config.as_deref(), &Overrides::from(common)) {
         Ok(config) => config,
-        Err(error) => return fail(&error, daemon::EXIT_USAGE),
+        Err(error) => return fail(&error, exit::USAGE),
     };
     match interface::command(&config.capture.interfaces, json) {
         Ok(text) => print(&text),
-        Err(error) => fail(&error, 1),
+        Err(error) => fail(&error, exit::FAILED),
     }
 }
 
@@ -89,19 +90,19 @@ fn check(common: &Common) -> ExitCode {
     let overrides = Overrides::from(common);
     let text = match config::check(common.config.as_deref(), &overrides) {
         Ok(text) => text,
-        Err(error) => return fail(&error, daemon::EXIT_USAGE),
+        Err(error) => return fail(&error, exit::USAGE),
     };
     let config = Config::load(common.config.as_deref(), &overrides);
-    match config.and_then(|config| config.filter(daemon::ETHERNET)) {
+    match config.and_then(|config| config.filter(ETHERNET)) {
         Ok(_) => print(&text),
-        Err(error) => fail(&error, daemon::EXIT_USAGE),
+        Err(error) => fail(&error, exit::USAGE),
     }
 }
 
 /// A reader that has gone is no failure of ours.
 fn print(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&error, 1),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&error, exit::FAILED),
         _ => ExitCode::SUCCESS,
     }
 }

@@ -28,8 +28,6 @@ const USUAL_PACKETS_PER_SECOND: u32 = 200;
 const MOST_PACKETS_PER_SECOND: u32 = 5_000;
 /// Batches come ten times a second; who is further behind loses lines, and the loss is counted.
 const BATCHES_HELD: usize = 8;
-/// <https://www.tcpdump.org/linktypes.html>: the worker translates filters for interfaces without Ethernet headers.
-const ETHERNET: i32 = 1;
 
 #[derive(Debug)]
 pub(super) struct Traffic {
@@ -176,7 +174,7 @@ async fn compile(expression: &str) -> Result<Option<Program>, Status> {
     if expression.trim().is_empty() {
         return Ok(None);
     }
-    filter::compile(expression, ETHERNET).await.map(Some).map_err(|error| {
+    filter::compile(expression, filter::ETHERNET).await.map(Some).map_err(|error| {
         let message = shared::error::ErrorChain(&error).to_string();
         match error {
             FilterError::Compiler(_) => Status::internal(message),
