@@ -63,7 +63,7 @@ pub enum Command {
 impl Arguments {
     pub fn run(self) -> ExitCode {
         match self.command {
-            Some(Command::Replay(options)) => replay::run(&options),
+            Some(Command::Replay(options)) => replay::run(&options, self.common.config.as_deref()),
             Some(Command::Interfaces { json }) => interfaces(&self.common, json),
             Some(Command::Check) => check(&self.common),
             Some(Command::Run) | None => daemon::main(&self.common),
@@ -91,9 +91,9 @@ fn check(common: &Common) -> ExitCode {
         Ok(text) => text,
         Err(error) => return fail(&error, daemon::EXIT_USAGE),
     };
-    let filter = Config::load(common.config.as_deref(), &overrides).map(|config| config.capture.filter);
-    match filter.map_or(Ok(()), |filter| daemon::check_filter(&filter)) {
-        Ok(()) => print(&text),
+    let config = Config::load(common.config.as_deref(), &overrides);
+    match config.and_then(|config| config.filter(daemon::ETHERNET)) {
+        Ok(_) => print(&text),
         Err(error) => fail(&error, daemon::EXIT_USAGE),
     }
 }
@@ -109,4 +109,16 @@ fn print(text: &str) -> ExitCode {
 fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
     eprintln!("weir-collector: {}", ErrorChain(error));
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_option_is_defined_twice_or_against_another() {
+        Arguments::command().debug_assert();
+    }
 }

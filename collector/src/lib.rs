@@ -20,9 +20,12 @@ pub mod decode;
 pub mod detect;
 pub mod engine;
 pub mod flows;
+#[cfg(test)]
+mod frames;
 pub mod interface;
 pub mod journal;
 pub mod pipeline;
+pub mod privilege;
 pub mod replay;
 pub mod rpc;
 pub mod window;

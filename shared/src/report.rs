@@ -122,7 +122,8 @@ pub struct Directions {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TcpHealth {
-    /// Handshakes whose round trip was measured: SYN to SYN-ACK when we accept, to its ACK when we call.
+    /// Handshakes whose round trip was measured, from the SYN to the initiator's ACK: the whole way there and back,
+    /// whichever side calls and wherever on the way the capture stands.
     pub handshakes: u64,
     pub round_trip_micros_sum: u64,
     pub round_trip_micros_max: u64,

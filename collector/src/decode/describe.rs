@@ -39,7 +39,7 @@ pub fn describe(link_type: i32, own: &OwnAddresses, wire_length: u32, data: &[u8
         detail: String::new(),
         source_mac: None,
         destination_mac: None,
-        header_length: data.len().min(14),
+        header_length: 0,
     };
     let Some(link) = Link::from_number(link_type) else {
         described.detail = format!("link type {link_type}");
@@ -191,7 +191,10 @@ impl Described {
 
     /// Who asks for whom (RFC 826), for Ethernet and IPv4.
     fn arp(&mut self, data: &[u8], frame: &Frame<'_>, own: &OwnAddresses) {
-        self.header_length = (frame.network_at + 28).min(data.len());
+        let lengths = data.get(frame.network_at..).and_then(<[u8]>::first_chunk::<6>);
+        let [hardware, protocol] = lengths.map_or([0, 0], |[.., hardware, protocol]| [*hardware, *protocol]);
+        let addresses = 2 * (usize::from(hardware) + usize::from(protocol));
+        self.header_length = (frame.network_at + 8 + addresses).min(data.len());
         self.direction = if sent(frame, own) == Some(true) { Direction::Egress } else { Direction::Ingress };
         let Some(head) = data.get(frame.network_at..).and_then(<[u8]>::first_chunk::<28>) else { return };
         let [_, _, 8, 0, 6, 4, 0, operation, ref addresses @ ..] = *head else { return };
@@ -242,3 +245,7 @@ fn icmpv6(kind: u8, code: u8) -> String {
         _ => format!("type {kind}, code {code}"),
     }
 }
+
+#[cfg(test)]
+#[path = "describe_tests.rs"]
+mod tests;

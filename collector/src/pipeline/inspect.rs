@@ -88,6 +88,8 @@ enum Look {
     Tls(Option<String>),
     Quic(Option<String>),
     Http(Option<String>),
+    /// An HTTP request to a proxy: the name is not the proxy's.
+    Proxied(Option<String>),
     /// More of the hello is needed.
     More,
 }
@@ -129,7 +131,7 @@ impl Pipeline {
         let Some(entry) = self.table.get(slot) else { return };
         let (payload, port) = (&tcp.payload, entry.application);
         if entry.looks == ALWAYS {
-            return self.inspect_message_in_stream(payload);
+            return self.inspect_messages_in_stream(payload);
         }
         if entry.looks == ASSEMBLING {
             if forward {
@@ -145,6 +147,7 @@ impl Pipeline {
                 self.counting.counters.malformed_messages += u64::from(payload.is_whole());
                 Look::Tls(None)
             }
+            Hello::Not if http::is_to_proxy(payload.data) => Look::Proxied(http::host(payload.data)),
             Hello::Not if http::is_request(payload.data) => Look::Http(http::host(payload.data)),
             Hello::Not => content::of_segment(payload.data, port).map_or(Look::Nothing, Look::Is),
         };
@@ -217,12 +220,19 @@ impl Pipeline {
         self.inspection.hellos.get(&slot).is_some_and(|beginning| beginning.assembly.start().is_empty())
     }
 
-    /// DNS over TCP (RFC 7766): messages with their length before them.
-    fn inspect_message_in_stream(&mut self, payload: &Payload<'_>) {
-        if let [high, low, message @ ..] = payload.data
-            && usize::from(u16::from_be_bytes([*high, *low])) == message.len()
-        {
-            self.message(message, true);
+    /// DNS over TCP (RFC 7766): messages with their lengths before them. A segment that is not made of whole ones is
+    /// left alone, because it may be the middle of a longer one.
+    fn inspect_messages_in_stream(&mut self, payload: &Payload<'_>) {
+        let mut rest = payload.data;
+        let mut messages = Vec::new();
+        while let [high, low, next @ ..] = rest {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            let Some((message, next)) = next.split_at_checked(length) else { return };
+            messages.push(message);
+            rest = next;
+        }
+        if rest.is_empty() {
+            messages.into_iter().for_each(|message| self.message(message, true));
         }
     }
 
@@ -268,19 +278,20 @@ impl Pipeline {
     /// A client's Initial: its hello may span several.
     fn initial(&mut self, slot: u32, datagram: &[u8], long: &quic::Long<'_>) -> Look {
         let generation = self.table.get(slot).map_or(0, |entry| entry.generation);
-        let begun =
-            self.inspection.hellos.get_mut(&slot).filter(|beginning| beginning.generation == generation);
-        let destination: &[u8] = begun.as_ref().map_or(long.destination, |beginning| &beginning.destination);
-        let Some(opened) = long.open(datagram, destination) else { return Look::Quic(None) };
-        let mut beginning =
-            self.inspection.hellos.remove(&slot).filter(|old| old.generation == generation).unwrap_or_else(
-                || Beginning {
-                    generation,
-                    base: 0,
-                    assembly: Assembly::default(),
-                    destination: long.destination.into(),
-                },
-            );
+        let begun = self.inspection.hellos.get(&slot).filter(|begun| begun.generation == generation);
+        let continued = begun.and_then(|begun| long.open(datagram, &begun.destination));
+        let goes_back = continued.is_none(); // to the start, as after a Retry, with the keys of another id
+        let Some(opened) = continued.or_else(|| long.open(datagram, long.destination)) else {
+            return Look::Quic(None);
+        };
+        let begun = self.inspection.hellos.remove(&slot).filter(|_| !goes_back);
+        let destination = long.destination;
+        let mut beginning = begun.unwrap_or_else(|| Beginning {
+            generation,
+            base: 0,
+            assembly: Assembly::default(),
+            destination: destination.into(),
+        });
         let goes_on = opened.crypto.iter().all(|(at, piece)| beginning.assembly.add(*at, piece));
         match tls::handshake(beginning.assembly.start()) {
             Hello::Whole(name) => Look::Quic(name),
@@ -306,12 +317,13 @@ impl Pipeline {
                 return;
             }
             Look::Is(application) => (application, None),
-            Look::Tls(name) if by_port == Application::Other => {
-                (Application::Https, name.map(|n| (n, NameSource::Sni)))
+            Look::Tls(name) => {
+                let application = if by_port == Application::Other { Application::Https } else { by_port };
+                (application, name.map(|name| (name, Some(NameSource::Sni))))
             }
-            Look::Tls(name) => (by_port, name.map(|name| (name, NameSource::Sni))),
-            Look::Quic(name) => (Application::Quic, name.map(|name| (name, NameSource::Quic))),
-            Look::Http(name) => (Application::Http, name.map(|name| (name, NameSource::Http))),
+            Look::Quic(name) => (Application::Quic, name.map(|name| (name, Some(NameSource::Quic)))),
+            Look::Http(name) => (Application::Http, name.map(|name| (name, Some(NameSource::Http)))),
+            Look::Proxied(name) => (Application::Http, name.map(|name| (name, None))),
         };
         entry.application = application;
         entry.looks = if application == Application::Quic && name.is_none() {
@@ -319,13 +331,14 @@ impl Pipeline {
         } else {
             0
         };
-        self.inspection.forget(slot);
-        let responder = self
-            .table
-            .get(slot)
-            .map(|entry| if entry.from_low { entry.key.high().0 } else { entry.key.low().0 });
-        if let (Some((name, source)), Some(responder)) = (name, responder) {
-            self.learn(responder, &name, source);
+        let responder = if entry.from_low { entry.key.high().0 } else { entry.key.low().0 };
+        if entry.looks == 0 {
+            self.inspection.forget(slot);
+        }
+        if let Some((name, source)) = name {
+            if let Some(source) = source {
+                self.learn(responder, &name, source);
+            }
             if self.flow_names.len() < MOST_FLOW_NAMES {
                 self.flow_names.insert(slot, name.into_boxed_str());
             } else {

@@ -311,3 +311,6 @@ impl Pipeline {
         self.telling.end(record, self.window);
     }
 }
+
+#[cfg(test)]
+mod tests;

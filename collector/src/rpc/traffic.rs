@@ -139,12 +139,16 @@ impl TrafficService for Traffic {
         let from = date("from", &from)?.unwrap_or(Date::MIN);
         let to = date("to", &to)?.unwrap_or(Date::MAX);
         let days = self.context.handle.days().await.map_err(unanswered)?;
-        let wanted = days.iter().filter(|day| {
+        let wanted = days.list.iter().filter(|day| {
             (interface.is_empty() || day.interface == interface) && (from..=to).contains(&day.date)
         });
-        let days = wanted.map(Into::into).collect();
+        let rows = wanted.map(Into::into).collect();
         let time_zone = self.context.handle.status().await.map_err(unanswered)?.time_zone;
-        Ok(Response::new(ListDaysResponse { time_zone, days }))
+        Ok(Response::new(ListDaysResponse {
+            time_zone,
+            days: rows,
+            begun_unix_millis: days.since.as_millisecond(),
+        }))
     }
 }
 

@@ -99,6 +99,29 @@ fn by_bytes(a: &RxTx, b: &RxTx) -> std::cmp::Ordering {
     hosts::bytes(b).cmp(&hosts::bytes(a))
 }
 
+/// The flows that grew in a window, those whose slot was given to another included.
+struct GrownFlows<'a> {
+    flows: Vec<&'a Flow>,
+    traffic: RxTx,
+    /// With those that were not kept.
+    known: u64,
+}
+
+fn grown_flows<'a>(capture: &'a Capture, interface: &Interface) -> GrownFlows<'a> {
+    let [active, _] = &capture.mirror.active;
+    // a slot is listed once for each flow that it held
+    let mut slots = active.clone();
+    slots.sort_unstable();
+    slots.dedup();
+    let held = slots.iter().filter_map(|slot| capture.mirror.get(*slot));
+    let mut flows: Vec<&Flow> =
+        held.filter(|flow| flow.window == interface.window && flow.is_flow()).collect();
+    let traffic = flows.iter().map(|flow| flow.grown).fold(capture.gone_traffic, plus);
+    let known = flows.len() as u64 + capture.gone_count;
+    flows.extend(&capture.gone);
+    GrownFlows { flows, traffic, known }
+}
+
 /// The largest flows, the frames of no flow as a row of their own, and the rest.
 fn flows(
     capture: &Capture,
@@ -107,44 +130,35 @@ fn flows(
     (record, captured): (&WindowRecord, RxTx),
     rows: usize,
 ) -> Ranked<FlowRow> {
-    let current = |flow: &&Flow| flow.window == interface.window && flow.is_flow();
-    let [active, _] = &capture.mirror.active;
-    // a slot is listed once for each flow that it held
-    let mut slots = active.clone();
-    slots.sort_unstable();
-    slots.dedup();
-    let held = slots.iter().filter_map(|slot| capture.mirror.get(*slot)).filter(current);
-    let mut all: Vec<&Flow> = held.collect();
-    let told = all.iter().map(|flow| flow.grown).fold(capture.gone_traffic, plus);
-    let known = all.len() as u64 + capture.gone_count;
-    all.extend(&capture.gone);
-    rank::first(&mut all, rows, |a, b| {
+    let GrownFlows { mut flows, traffic: told, known } = grown_flows(capture, interface);
+    rank::first(&mut flows, rows, |a, b| {
         by_bytes(&a.grown, &b.grown).then_with(|| a.identity.first_seen.cmp(&b.identity.first_seen))
     });
-    let mut list: Vec<FlowRow> = all
-        .iter()
-        .map(|flow| {
-            let name = names.of(&hosts::remote(
-                flow.identity.initiator,
-                flow.identity.responder,
-                flow.identity.direction,
-            ));
-            flow.row(&capture.name, name, (flow.grown, rate::mean(&flow.grown, record.length)))
-        })
-        .collect();
-    let shown = all.iter().map(|flow| flow.grown).fold(RxTx::default(), plus);
-    let others_rows = known.saturating_sub(list.len() as u64);
-    let untold = RxTx {
-        rx: count(untold_received(&record.counters).since(untold_received(&capture.before))),
-        tx: count(record.counters.untold_sent.since(capture.before.untold_sent)),
+    let row = |flow: &&Flow| {
+        let identity = &flow.identity;
+        let remote = hosts::remote(identity.initiator, identity.responder, identity.direction);
+        let shown = (flow.grown, rate::mean(&flow.grown, record.length));
+        flow.row(&capture.name, names.of(&remote), shown)
     };
-    let no_flow = minus(minus(captured, told), untold);
+    let mut list: Vec<FlowRow> = flows.iter().map(row).collect();
+    let shown = flows.iter().map(|flow| flow.grown).fold(RxTx::default(), plus);
+    let others_rows = known.saturating_sub(list.len() as u64);
+    let no_flow = minus(minus(captured, told), untold(capture, record));
     if no_flow != RxTx::default() {
         list.push(no_flow_row(&capture.name, no_flow, record));
         list.sort_by(|a, b| by_bytes(&a.traffic, &b.traffic));
     }
     let traffic = minus(minus(captured, shown), no_flow);
     Ranked { rows: list, others: Others { rows: others_rows, traffic } }
+}
+
+/// What of the window left the worker's table untold.
+fn untold(capture: &Capture, record: &WindowRecord) -> RxTx {
+    let (now, before) = (&record.counters, &capture.before);
+    RxTx {
+        rx: count(untold_received(now).since(untold_received(before))),
+        tx: count(now.untold_sent.since(before.untold_sent)),
+    }
 }
 
 fn untold_received(counters: &Counters) -> Tally {

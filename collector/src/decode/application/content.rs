@@ -44,3 +44,7 @@ pub fn of_datagram(payload: &[u8], ports: (u16, u16)) -> Option<Application> {
     }
     dns::is_query(payload).then_some(Application::Dns)
 }
+
+#[cfg(test)]
+#[path = "content_tests.rs"]
+mod tests;

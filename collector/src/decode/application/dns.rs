@@ -2,6 +2,7 @@
 use std::net::IpAddr;
 
 use super::names;
+use crate::flows::record::LONGEST_NAME;
 
 /// What a message says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,15 +75,9 @@ fn labels(message: &[u8], mut at: usize, mut label: impl FnMut(&[u8])) -> Result
 }
 
 fn name(message: &[u8], at: usize) -> Option<String> {
-    let mut bytes = Vec::new();
-    labels(message, at, |label| {
-        if !bytes.is_empty() {
-            bytes.push(b'.');
-        }
-        bytes.extend_from_slice(label);
-    })
-    .ok()?;
-    names::escape(&bytes)
+    let mut name = String::new();
+    labels(message, at, |label| names::join(&mut name, label)).ok()?;
+    (1..=LONGEST_NAME).contains(&name.len()).then_some(name)
 }
 
 /// Reads a whole message.
@@ -142,30 +137,5 @@ pub fn is_query(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ANSWER: &[u8] =
-        b"\x00\x07\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00\x03WWW\x07example\x03net\x00\x00\x01\x00\x01\
-        \xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x06\x03cdn\xc0\x10\
-        \xc0\x2d\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
-
-    #[test]
-    fn an_address_behind_an_alias_has_the_name_that_was_asked_for() {
-        let message = message(ANSWER).unwrap();
-        assert_eq!(message.addresses, [("192.0.2.1".parse().unwrap(), "www.example.net".to_owned())]);
-    }
-
-    #[test]
-    fn a_pointer_loop_is_broken() {
-        let query = b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01";
-        assert_eq!(message(query), Err(Broken));
-    }
-
-    #[test]
-    fn every_cut_answer_is_broken_and_none_panics() {
-        for end in 0..ANSWER.len() {
-            assert_eq!(message(&ANSWER[..end]), Err(Broken), "{end}");
-        }
-    }
-}
+#[path = "dns_tests.rs"]
+mod tests;

@@ -12,6 +12,13 @@ pub fn is_response(payload: &[u8]) -> bool {
     payload.starts_with(b"HTTP/1.")
 }
 
+/// CONNECT, or a target with a scheme (RFC 9112 section 3.2.2).
+pub fn is_to_proxy(payload: &[u8]) -> bool {
+    let mut words = payload.split(|byte| *byte == b' ');
+    let (Some(method), Some(target)) = (words.next(), words.next()) else { return false };
+    is_request(payload) && (method == b"CONNECT" || target.starts_with(b"http://"))
+}
+
 /// The Host field's name, as far as the head was captured.
 pub fn host(payload: &[u8]) -> Option<String> {
     let mut lines = payload.split(|byte| *byte == b'\n').skip(1);
@@ -32,14 +39,5 @@ pub fn host(payload: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_is_named_without_port_and_only_when_whole() {
-        let request = b"GET / HTTP/1.1\r\nAccept: */*\r\nhOST: Example.NET:8080\r\n\r\n";
-        assert_eq!(host(request), Some("example.net".into()));
-        assert_eq!(host(&request[..40]), None);
-        assert_eq!(host(b"GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n"), None);
-    }
-}
+#[path = "http_tests.rs"]
+mod tests;

@@ -85,33 +85,56 @@ impl Long<'_> {
         let (length, rest) = varint(rest)?;
         let protected = rest.get(..usize::try_from(length).ok()?)?;
         let number_at = datagram.len() - rest.len();
-        let sample = protected.get(4..20)?;
-        let (salt, prefix) = if self.version == VERSION_1 { (SALT_1, "quic") } else { (SALT_2, "quicv2") };
+        let keys = Keys::of_client(self.version, destination)?;
+        let mut header = datagram.get(..number_at)?.to_vec();
+        let number = keys.unprotect(&mut header, protected)?;
+        let mut sealed = protected.get(header.len() - number_at..)?.to_vec();
+        let header = aead::Aad::from(header);
+        let opened = keys.payload.open_in_place(keys.nonce(number), header, &mut sealed).ok()?;
+        Some(Opened { crypto: crypto(opened) })
+    }
+}
+
+/// What protects a client's Initials (RFC 9001 section 5.2).
+struct Keys {
+    payload: aead::LessSafeKey,
+    vector: [u8; 12],
+    header: aead::quic::HeaderProtectionKey,
+}
+
+impl Keys {
+    fn of_client(version: u32, destination: &[u8]) -> Option<Self> {
+        let (salt, prefix) = if version == VERSION_1 { (SALT_1, "quic") } else { (SALT_2, "quicv2") };
         let initial = hkdf::Salt::new(hkdf::HKDF_SHA256, &salt).extract(destination);
         let secret: [u8; 32] = expand(&initial, "client in")?;
         let secret = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &secret);
-        let mask_key: [u8; 16] = expand(&secret, &format!("{prefix} hp"))?;
-        let mask = aead::quic::HeaderProtectionKey::new(&aead::quic::AES_128, &mask_key)
-            .ok()?
-            .new_mask(sample)
-            .ok()?;
-        let mut header = datagram.get(..number_at)?.to_vec();
-        let first = self.first ^ (mask[0] & 0x0f);
-        *header.first_mut()? = first;
-        let number_length = usize::from(first & 3) + 1;
-        let mut number = [0; 8];
-        for (place, (byte, mask)) in protected.iter().zip(&mask[1..]).take(number_length).enumerate() {
+        let payload: [u8; 16] = expand(&secret, &format!("{prefix} key"))?;
+        let header: [u8; 16] = expand(&secret, &format!("{prefix} hp"))?;
+        Some(Self {
+            payload: aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_128_GCM, &payload).ok()?),
+            vector: expand(&secret, &format!("{prefix} iv"))?,
+            header: aead::quic::HeaderProtectionKey::new(&aead::quic::AES_128, &header).ok()?,
+        })
+    }
+
+    /// Bares the header, which ends before the packet number, and appends the number to it (section 5.4).
+    fn unprotect(&self, header: &mut Vec<u8>, protected: &[u8]) -> Option<u32> {
+        let [mask_first, mask @ ..] = self.header.new_mask(protected.get(4..20)?).ok()?;
+        let first = header.first_mut()?;
+        *first ^= mask_first & 0x0f;
+        let length = usize::from(*first & 3) + 1;
+        let mut number = 0;
+        for (byte, mask) in protected.iter().zip(mask).take(length) {
             header.push(byte ^ mask);
-            *number.get_mut(8 - number_length + place)? = byte ^ mask;
+            number = number << 8 | u32::from(byte ^ mask);
         }
-        let mut nonce: [u8; 12] = expand(&secret, &format!("{prefix} iv"))?;
-        nonce.iter_mut().skip(4).zip(number).for_each(|(nonce, number)| *nonce ^= number);
-        let key: [u8; 16] = expand(&secret, &format!("{prefix} key"))?;
-        let key = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_128_GCM, &key).ok()?);
-        let mut sealed = protected.get(number_length..)?.to_vec();
-        let nonce = aead::Nonce::assume_unique_for_key(nonce);
-        let opened = key.open_in_place(nonce, aead::Aad::from(header), &mut sealed).ok()?;
-        Some(Opened { crypto: crypto(opened) })
+        Some(number)
+    }
+
+    fn nonce(&self, number: u32) -> aead::Nonce {
+        let mut nonce = self.vector;
+        nonce.iter_mut().skip(8).zip(number.to_be_bytes()).for_each(|(nonce, number)| *nonce ^= number);
+        aead::Nonce::assume_unique_for_key(nonce)
     }
 }
 
@@ -152,3 +175,7 @@ fn acknowledgement(frame: &[u8], with_counts: bool) -> Option<&[u8]> {
     }
     Some(rest)
 }
+
+#[cfg(test)]
+#[path = "quic_tests.rs"]
+pub(crate) mod tests;
