@@ -34,6 +34,7 @@ pub(super) fn shell(state: &State, caller: &LoggedIn, kept: &Kept) -> Shell {
             .map(|(name, state)| InterfaceChoice { name, state })
             .collect(),
         interface: kept.interface.clone().filter(|name| !name.is_empty()),
+        several: state.hub.in_totals().names.len() > 1,
         link: match state.hub.link() {
             LinkState::Up { since } => Link::Up { since },
             LinkState::Down { since, reason } => Link::Down { since, reason },

@@ -11,6 +11,7 @@ use weir_shared::live::{Live, SecondSeries, Update};
 use weir_shared::report::{RxTx, Window};
 
 use super::frame;
+use crate::store::scope::routes;
 
 /// Updates that a reader may be behind before it gets a snapshot instead.
 const BEHIND: usize = 8;
@@ -36,6 +37,15 @@ pub struct Now {
     pub losses: u64,
     pub open_alerts: u32,
     pub degraded: Vec<Degraded>,
+}
+
+/// Interfaces that count in totals.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// None where no interface does; then all are meant.
+    pub names: Vec<String>,
+    /// Packets pass between them, so that the same ones stand in the lists of two.
+    pub forwards: bool,
 }
 
 /// Cheap to clone.
@@ -178,6 +188,21 @@ impl Hub {
             now.degraded.clone_from(&update.degraded);
         }
         now
+    }
+
+    /// What "all interfaces" means now.
+    pub fn in_totals(&self) -> Scope {
+        let Ok(inner) = self.inner.read() else { return Scope::default() };
+        let interfaces = inner.update.iter().flat_map(|update| &update.interfaces);
+        let windows = inner.last_window.iter().flat_map(|window| &window.interfaces);
+        let counted: Vec<_> = windows.filter(|window| window.in_totals).collect();
+        Scope {
+            names: interfaces
+                .filter(|interface| interface.in_totals)
+                .map(|interface| interface.interface.clone())
+                .collect(),
+            forwards: routes(&counted),
+        }
     }
 
     /// Without readers a frame is for nobody.

@@ -11,6 +11,7 @@ mod ranked;
 pub mod retention;
 pub mod rollup;
 pub mod rows;
+pub(crate) mod scope;
 mod search;
 pub mod series;
 mod write;
