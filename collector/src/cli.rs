@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use shared::error::ErrorChain;
+use shared::error::{ErrorChain, exit};
 use shared::telemetry::LogLevel;
 use weir_shared as shared;
 
 use crate::config::{self, Config, Overrides};
+use crate::worker::filter::ETHERNET;
 use crate::{daemon, interface, replay};
 
 /// Captures this machine's traffic and says who uses it.
@@ -63,7 +64,7 @@ pub enum Command {
 impl Arguments {
     pub fn run(self) -> ExitCode {
         match self.command {
-            Some(Command::Replay(options)) => replay::run(&options),
+            Some(Command::Replay(options)) => replay::run(&options, self.common.config.as_deref()),
             Some(Command::Interfaces { json }) => interfaces(&self.common, json),
             Some(Command::Check) => check(&self.common),
             Some(Command::Run) | None => daemon::main(&self.common),
@@ -73,15 +74,15 @@ impl Arguments {
 
 fn interfaces(common: &Common, json: bool) -> ExitCode {
     if let Err(error) = shared::telemetry::start(common.log_level) {
-        return fail(&error, 1);
+        return fail(&error, exit::FAILED);
     }
     let config = match Config::load(common.config.as_deref(), &Overrides::from(common)) {
         Ok(config) => config,
-        Err(error) => return fail(&error, daemon::EXIT_USAGE),
+        Err(error) => return fail(&error, exit::USAGE),
     };
     match interface::command(&config.capture.interfaces, json) {
         Ok(text) => print(&text),
-        Err(error) => fail(&error, 1),
+        Err(error) => fail(&error, exit::FAILED),
     }
 }
 
@@ -89,19 +90,19 @@ fn check(common: &Common) -> ExitCode {
     let overrides = Overrides::from(common);
     let text = match config::check(common.config.as_deref(), &overrides) {
         Ok(text) => text,
-        Err(error) => return fail(&error, daemon::EXIT_USAGE),
+        Err(error) => return fail(&error, exit::USAGE),
     };
-    let filter = Config::load(common.config.as_deref(), &overrides).map(|config| config.capture.filter);
-    match filter.map_or(Ok(()), |filter| daemon::check_filter(&filter)) {
-        Ok(()) => print(&text),
-        Err(error) => fail(&error, daemon::EXIT_USAGE),
+    let config = Config::load(common.config.as_deref(), &overrides);
+    match config.and_then(|config| config.filter(ETHERNET)) {
+        Ok(_) => print(&text),
+        Err(error) => fail(&error, exit::USAGE),
     }
 }
 
 /// A reader that has gone is no failure of ours.
 fn print(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&error, 1),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&error, exit::FAILED),
         _ => ExitCode::SUCCESS,
     }
 }
@@ -109,4 +110,16 @@ fn print(text: &str) -> ExitCode {
 fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
     eprintln!("weir-collector: {}", ErrorChain(error));
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_option_is_defined_twice_or_against_another() {
+        Arguments::command().debug_assert();
+    }
 }

@@ -1,10 +1,10 @@
 //! The running collector: the one place where its parts are wired together.
 //!
-//! In this order: arguments and configuration, the capture worker (before any thread), state on disk, sockets, then the
-//! threads: `interfaces`, `engine`, `rpc`. The main thread stays with the worker, whose life hangs on it.
+//! In this order: arguments and configuration, the capture worker (before any thread), state on disk, sockets, privileges
+//! given up, then the threads: `interfaces`, `engine`, `rpc`. The main thread stays with the worker, whose life hangs on it.
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use shared::config::ConfigError;
-use shared::error::ErrorChain;
+use shared::error::{ErrorChain, exit};
 use shared::socket::{SocketError, SocketGroup};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use crate::engine::command::Handle;
 use crate::engine::{CaptureSettings, Engine, Input, Parts};
 use crate::interface;
 use crate::journal::Journal;
+use crate::privilege::{self, PrivilegeError};
 use crate::rpc::{self, Socket};
 use crate::window::{self, Traffic};
 use crate::worker::filter;
@@ -35,13 +36,6 @@ use crate::worker::supervise::{Supervisor, WorkerHandle};
 const INPUTS_WAITING: usize = 1_024;
 const COLLECTOR_MODE: u32 = 0o660;
 const CONTROL_MODE: u32 = 0o600;
-/// Filters are checked for this data link type (<https://www.tcpdump.org/linktypes.html>).
-const ETHERNET: i32 = 1;
-
-/// Wrong use or configuration.
-pub const EXIT_USAGE: u8 = 2;
-/// A socket or the sandbox could not be set up as asked: starting again would not help (`EX_CONFIG`, sysexits.h).
-pub const EXIT_SETUP: u8 = 78;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -49,10 +43,10 @@ pub(crate) enum Failure {
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("configuration")]
     Config(#[from] ConfigError),
-    #[error("configuration: [capture] filter")]
-    Filter(#[source] filter::FilterError),
     #[error("socket")]
     Socket(#[from] SocketError),
+    #[error("privileges")]
+    Privilege(#[from] PrivilegeError),
     #[error("{step}")]
     Run { step: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
 }
@@ -60,9 +54,9 @@ pub(crate) enum Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Filter(_) => EXIT_USAGE,
-            Self::Socket(_) => EXIT_SETUP,
-            Self::Log(_) | Self::Run { .. } => 1,
+            Self::Config(_) => exit::USAGE,
+            Self::Socket(_) | Self::Privilege(_) => exit::SETUP,
+            Self::Log(_) | Self::Run { .. } => exit::FAILED,
         }
     }
 }
@@ -86,7 +80,7 @@ fn run(common: &Common) -> Result<(), Failure> {
     shared::telemetry::start(common.log_level).map_err(|error| Failure::Log(Box::new(error)))?;
     let overrides = Overrides::from(common);
     let config = Config::load(common.config.as_deref(), &overrides)?;
-    check_filter(&config.capture.filter)?;
+    config.filter(filter::ETHERNET)?;
     for note in &config.notes {
         tracing::warn!("{note}");
     }
@@ -95,7 +89,8 @@ fn run(common: &Common) -> Result<(), Failure> {
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
     let counters = Counters::open(directory).map_err(at("open the totals"))?;
-    let listeners = listeners(&config)?;
+    let (listeners, bound) = listeners(&config)?;
+    privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
     let engine = spawn_engine(&config, worker.clone(), counters, Arc::clone(&journal), (&input, inputs))?;
@@ -112,16 +107,14 @@ fn run(common: &Common) -> Result<(), Failure> {
     let finished = engine.join();
     stop.cancel();
     let closed = rpc.join();
+    for path in bound {
+        if let Err(error) = shared::socket::remove(&path) {
+            tracing::warn!(%error, path = %path.display(), "the socket's file stays behind");
+        }
+    }
     served.map_err(at("serve the capture worker"))?;
     finished.map_err(|_| at("engine")("its thread panicked"))?;
     closed.map_err(|_| at("rpc")("its thread panicked"))?.map_err(at("serve gRPC"))
-}
-
-pub(crate) fn check_filter(filter: &str) -> Result<(), Failure> {
-    if !filter.is_empty() {
-        filter::check(filter, ETHERNET).map_err(Failure::Filter)?;
-    }
-    Ok(())
 }
 
 fn spawn_engine(
@@ -156,15 +149,11 @@ fn spawn_engine(
 
 type Listeners = Vec<(UnixListener, Socket)>;
 
-/// The sockets that systemd passed, else our own.
-fn listeners(config: &Config) -> Result<Listeners, Failure> {
-    let mut passed = listenfd::ListenFd::from_env();
-    if passed.len() >= 2 {
-        let mut take =
-            |number| passed.take_unix_listener(number).map_err(at("take the sockets from systemd"));
-        let group = group_of(&config.socket.path);
-        let sockets = [(take(0)?, Socket::Collector { group }), (take(1)?, Socket::Control)];
-        return Ok(sockets.into_iter().filter_map(|(listener, socket)| Some((listener?, socket))).collect());
+/// The sockets that systemd passed, else our own, and the paths of those.
+fn listeners(config: &Config) -> Result<(Listeners, Vec<PathBuf>), Failure> {
+    let passed = passed_by_systemd(&config.socket)?;
+    if !passed.is_empty() {
+        return Ok((passed, Vec::new()));
     }
     let socket = &config.socket;
     let group = match socket.group_configured {
@@ -176,9 +165,28 @@ fn listeners(config: &Config) -> Result<Listeners, Failure> {
     if let Some(warning) = &collector.warning {
         tracing::warn!("{warning}");
     }
-    let group = group_of(&socket.path);
     tracing::info!(socket = %socket.path.display(), control = %socket.control_path.display(), "listening");
-    Ok(vec![(collector.listener, Socket::Collector { group }), (control.listener, Socket::Control)])
+    let listeners = vec![
+        (collector.listener, Socket::Collector { group: Some(collector.group) }),
+        (control.listener, Socket::Control),
+    ];
+    Ok((listeners, vec![socket.path.clone(), socket.control_path.clone()]))
+}
+
+/// Told apart by their paths, since nothing promises their order.
+fn passed_by_systemd(socket: &config::Socket) -> Result<Listeners, Failure> {
+    let mut passed = listenfd::ListenFd::from_env();
+    let mut listeners = Listeners::new();
+    for number in 0..passed.len() {
+        let step = "take the sockets from systemd";
+        let Some(listener) = passed.take_unix_listener(number).map_err(at(step))? else { continue };
+        let address = listener.local_addr().map_err(at(step))?;
+        let control = address.as_pathname().is_some_and(|path| path == socket.control_path);
+        let kind =
+            if control { Socket::Control } else { Socket::Collector { group: group_of(&socket.path) } };
+        listeners.push((listener, kind));
+    }
+    Ok(listeners)
 }
 
 /// The group that may connect is the one that the socket's file has.
@@ -204,8 +212,9 @@ impl Reload {
                 return;
             }
         };
-        if let Err(error) = filter::compile(&config.capture.filter, ETHERNET).await {
-            tracing::error!(%error, "[capture] filter was refused; the old configuration stays");
+        if let Err(error) = filter::compile(&config.capture.filter, filter::ETHERNET).await {
+            let error = config.refuse_filter(&error);
+            tracing::error!(error = %ErrorChain(&error), "the configuration was refused; the old one stays");
             return;
         }
         for key in self.config.needs_restart(&config) {

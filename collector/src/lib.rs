@@ -25,6 +25,7 @@ mod frames;
 pub mod interface;
 pub mod journal;
 pub mod pipeline;
+pub mod privilege;
 pub mod replay;
 pub mod rpc;
 pub mod window;

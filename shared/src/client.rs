@@ -149,7 +149,11 @@ impl Collector {
         };
         let message = self.taken(self.traffic.clone().list_days(request(wanted)).await)?;
         let rows = message.days.into_iter().map(TryInto::try_into).collect::<Result<_, WireError>>()?;
-        Ok(Days { time_zone: message.time_zone, rows })
+        Ok(Days {
+            time_zone: message.time_zone,
+            begun: millis("begun_unix_millis", message.begun_unix_millis)?,
+            rows,
+        })
     }
 
     /// Alerts that the journal still holds, newest first; `limit` 0 is the collector's own.

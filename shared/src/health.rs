@@ -96,5 +96,8 @@ pub struct DayRow {
 pub struct Days {
     /// IANA name, such as `Europe/Berlin`.
     pub time_zone: String,
+    /// When these sums began. Another time than before: the file that held the earlier ones was replaced, and what they
+    /// say of a day is not in these.
+    pub begun: Timestamp,
     pub rows: Vec<DayRow>,
 }

@@ -203,7 +203,6 @@ async fn search_narrows_and_export_gives_what_is_on_screen() {
     }
 }
 
-#[cfg(feature = "end-to-end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn live_packets_are_listed_and_a_bad_filter_is_explained() {
     let lab = Lab::started();

@@ -39,7 +39,6 @@ fn agrees_with_the_truth(mix: Mix, seeds: std::ops::RangeInclusive<u64>) {
     }
 }
 
-#[cfg(feature = "end-to-end")]
 #[test]
 fn everything_mixed_is_counted_exactly() {
     agrees_with_the_truth(Mix::Default, 1..=6);
@@ -108,7 +107,6 @@ fn a_full_flow_table_evicts_and_says_so_and_loses_no_byte() {
     assert!(at(&replay, &["flows_evicted"]) >= PACKETS as u64 - kept_at_most, "{}", replay["flows_evicted"]);
 }
 
-#[cfg(feature = "end-to-end")]
 #[test]
 fn a_filter_leaves_only_what_it_says() {
     let folder = TempDir::new().expect("a folder");
@@ -118,7 +116,23 @@ fn a_filter_leaves_only_what_it_says() {
     assert_eq!(replay["network"]["arp"]["packets"], truth["l3"]["arp"]["packets"]);
 }
 
-#[cfg(feature = "end-to-end")]
+#[test]
+fn the_filter_of_a_configuration_counts_where_none_is_given() {
+    let folder = TempDir::new().expect("a folder");
+    let (path, truth) = written(&folder, &Options::new(Mix::Clean, PACKETS, 48));
+    let config = folder.path().join("collector.toml");
+    let with = |filter: &str, arguments: &[&str]| {
+        fs::write(&config, format!("[capture]\nfilter = \"{filter}\"\n")).expect("a configuration");
+        let config = config.to_str().expect("a path");
+        replay(&path, &[&["--config", config], arguments].concat())
+    };
+    assert_eq!(with("arp", &[]).json()["packets"], truth["l3"]["arp"]["packets"]);
+    assert_eq!(with("tcp", &["--filter", "arp"]).json()["packets"], truth["l3"]["arp"]["packets"]);
+    let said = with("tcp port port", &[]);
+    assert_eq!((said.code, said.out.as_str()), (2, ""), "{said:?}");
+    assert!(said.err.contains("capture.filter") && said.err.contains("collector.toml"), "{}", said.err);
+}
+
 #[test]
 fn a_filter_that_does_not_compile_is_wrong_use_and_is_named() {
     let folder = TempDir::new().expect("a folder");

@@ -73,3 +73,15 @@ pub enum TokenCommand {
     /// Create a token and print it alone on a line; it is not shown again
     Create { name: String },
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_option_is_defined_twice_or_against_another() {
+        Arguments::command().debug_assert();
+    }
+}

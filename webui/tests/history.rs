@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use support::traffic::{at, window, window_entry};
+use weir_shared::health::{DayRow, Days};
 use weir_shared::journal::{JournalEntry, JournalRecord};
-use weir_shared::report::RxTx;
+use weir_shared::report::{KernelCounters, RxTx};
 use weir_webui::store::range::{Level, Range};
 use weir_webui::store::retention::Limits;
 use weir_webui::store::rows::ListQuery;
@@ -309,4 +310,42 @@ async fn a_page_over_seven_days_is_fast() {
     let begun = Timestamp::now();
     fill(&store, 60_481..=60_680).await;
     println!("commit of a window: {:?}", Timestamp::now().duration_since(begun).checked_div(200));
+}
+
+#[actix_web::test]
+async fn days_are_the_collectors_own_sums_and_those_of_a_file_that_was_replaced_are_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let days = |begun: i64, sums: &[(i8, u64)]| Days {
+        time_zone: "UTC".to_owned(),
+        begun: at(begun),
+        rows: sums
+            .iter()
+            .map(|&(day, rx_bytes)| DayRow {
+                date: jiff::civil::date(2026, 1, day),
+                interface: "eth0".to_owned(),
+                kernel: KernelCounters { rx_bytes, ..KernelCounters::default() },
+                in_totals: true,
+            })
+            .collect(),
+    };
+    store.store_days(&days(0, &[(1, 100), (2, 40)])).await.unwrap();
+    store.store_days(&days(0, &[(2, 70)])).await.unwrap();
+    store.store_days(&days(9, &[(2, 5)])).await.unwrap();
+    let whole = Range { from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX };
+    let sums = async |range, interface| -> Vec<(i8, u64)> {
+        let rows = store.days(range, interface, 10).await.unwrap();
+        rows.iter().map(|row| (row.date.day(), row.kernel.rx_bytes)).collect()
+    };
+    assert_eq!(sums(whole, None).await, [(2, 75), (1, 100)]);
+    assert_eq!(sums(whole, Some("eth1")).await, []);
+    let midnight = jiff::civil::date(2026, 1, 2).to_zoned(jiff::tz::TimeZone::system()).unwrap().timestamp();
+    assert_eq!(sums(Range { to: midnight, ..whole }, None).await, [(1, 100)]);
+    assert_eq!(sums(Range { from: midnight, ..whole }, None).await, [(2, 75)]);
+    let limits = Limits { days: [None, None, None, Some(1)], max_bytes: u64::MAX };
+    store
+        .prune_by_age(&limits, midnight.checked_add(jiff::SignedDuration::from_hours(24)).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(sums(whole, None).await, [(2, 75)]);
 }

@@ -37,6 +37,7 @@ pub(super) async fn run(
     let mut list = PacketList {
         json: arguments.json,
         left: wanted.count,
+        shown: 0,
         out,
         file: file.transpose()?,
         totals: PacketSummary::default(),
@@ -50,6 +51,8 @@ struct PacketList<'a> {
     json: bool,
     /// Lines until it stops by itself.
     left: Option<u64>,
+    /// Lines printed.
+    shown: u64,
     out: &'a mut Output,
     file: Option<File>,
     totals: PacketSummary,
@@ -95,10 +98,11 @@ impl PacketList<'_> {
             file.write(packet).context("cannot write the capture file")?;
         }
         self.left = self.left.map(|left| left.saturating_sub(1));
+        self.shown = self.shown.saturating_add(1);
         Ok(())
     }
 
-    fn finish(self, arguments: &Arguments) -> anyhow::Result<()> {
+    fn finish(mut self, arguments: &Arguments) -> anyhow::Result<()> {
         if let Some(file) = self.file {
             let left_out = file.finish().context("cannot write the capture file")?;
             if left_out > 0 {
@@ -108,6 +112,8 @@ impl PacketList<'_> {
                 );
             }
         }
+        // what the collector kept back, and what was on its way when the list ended
+        self.totals.not_sent = self.totals.packets.saturating_sub(self.shown);
         let document = packet_summary_document(&self.totals);
         if self.json {
             self.out.json(&document)?;

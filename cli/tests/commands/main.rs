@@ -1,4 +1,5 @@
 //! The built `weir` against the collector's own gRPC service on a real socket; a thread answers for the engine.
+#![cfg(test)]
 mod engine;
 
 use std::io::Read as _;

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use shared::config::{ConfigError, Loaded, Origins, Sources};
+use shared::error::ErrorChain;
 use shared::health::Attribution;
 use weir_shared as shared;
 
 use crate::interface::Selection;
 use crate::journal::Limits;
+use crate::worker::filter::{self, FilterError, Program};
 
 mod check;
 mod directory;
@@ -124,6 +126,27 @@ impl Config {
         config.file = file.map(Path::to_owned);
         directory::settle(&mut config, overrides, &environment);
         Ok(config)
+    }
+
+    /// Compiles `[capture] filter` for frames of `link_type` (<https://www.tcpdump.org/linktypes.html>); None where
+    /// everything is captured.
+    ///
+    /// # Errors
+    /// The filter is not one; names where it was set and why it was refused.
+    pub fn filter(&self, link_type: i32) -> Result<Option<Program>, ConfigError> {
+        if self.capture.filter.is_empty() {
+            return Ok(None);
+        }
+        filter::check(&self.capture.filter, link_type).map(Some).map_err(|error| self.refuse_filter(&error))
+    }
+
+    /// What to tell whoever set a filter that does not compile.
+    pub fn refuse_filter(&self, error: &FilterError) -> ConfigError {
+        let allowed = format!(
+            "an expression of pcap-filter(7) with numbers instead of host names, but: {}",
+            ErrorChain(error)
+        );
+        self.origins.refuse("capture.filter", format!("{:?}", self.capture.filter), allowed)
     }
 
     /// Keys whose change takes a restart; all others a reload can take up.

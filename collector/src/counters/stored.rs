@@ -23,6 +23,8 @@ const TIMES: TableDefinition<'static, &str, i64> = TableDefinition::new("times")
 
 /// Wall time of the last reading that is in the file.
 const LAST_READING: &str = "last_reading";
+/// Wall time at which the sums began.
+const BEGUN: &str = "begun";
 
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
@@ -44,6 +46,7 @@ pub(super) struct Contents {
     pub(super) seen: BTreeMap<String, Seen>,
     pub(super) days: Days,
     pub(super) last_reading: Option<Timestamp>,
+    pub(super) begun: Timestamp,
 }
 
 /// What one transaction changes.
@@ -55,6 +58,7 @@ pub(super) struct Changes<'a> {
     /// Rows before this date are removed.
     pub(super) oldest_day: Date,
     pub(super) last_reading: Timestamp,
+    pub(super) begun: Timestamp,
 }
 
 pub(super) const SCHEMA: Schema = Schema { check: |transaction| read(transaction).map(drop), create };
@@ -62,7 +66,7 @@ pub(super) const SCHEMA: Schema = Schema { check: |transaction| read(transaction
 fn create(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(SEEN)?;
     transaction.open_table(DAYS)?;
-    transaction.open_table(TIMES)?;
+    transaction.open_table(TIMES)?.insert(BEGUN, Timestamp::now().as_millisecond())?;
     Ok(())
 }
 
@@ -86,8 +90,10 @@ pub(super) fn read(transaction: &ReadTransaction) -> Result<Contents, redb::Erro
         let date = date.parse().map_err(|error| redb::Error::Corrupted(format!("day {date:?}: {error}")))?;
         contents.days.insert((date, name.to_owned()), DayTotal { kernel: counters(numbers), in_totals });
     }
-    let last = transaction.open_table(TIMES)?.get(LAST_READING)?.map(|millis| millis.value());
-    contents.last_reading = last.map(timestamp).transpose()?;
+    let times = transaction.open_table(TIMES)?;
+    let time = |name| times.get(name)?.map(|millis| timestamp(millis.value())).transpose();
+    contents.last_reading = time(LAST_READING)?;
+    contents.begun = time(BEGUN)?.unwrap_or_default();
     Ok(contents)
 }
 
@@ -109,7 +115,9 @@ pub(super) fn write(transaction: &WriteTransaction, changes: &Changes<'_>) -> Re
     }
     let oldest = changes.oldest_day.to_string();
     days.retain_in(..(oldest.as_str(), ""), |_, _| false)?;
-    transaction.open_table(TIMES)?.insert(LAST_READING, changes.last_reading.as_millisecond())?;
+    let mut times = transaction.open_table(TIMES)?;
+    times.insert(LAST_READING, changes.last_reading.as_millisecond())?;
+    times.insert(BEGUN, changes.begun.as_millisecond())?;
     Ok(())
 }
 

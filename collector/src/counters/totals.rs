@@ -44,10 +44,13 @@ pub struct Observation {
     /// What moved while the collector was not running: one an interface that moved anything, or one for all ("") where
     /// none did. Only in the first reading, and not where the totals begin.
     pub gaps: Vec<Gap>,
+    /// A baseline was taken or a gap found: lost, the next run would count anew from its own first reading, or find the
+    /// same gap again. To be persisted at once.
+    pub urgent: bool,
 }
 
-/// Totals per interface and day. Call `observe` each tick and `persist` each window and at the end; what was not
-/// persisted when the collector dies is found again in the next run's gap.
+/// Totals per interface and day. Call `observe` each tick and `persist` each window, when an observation is urgent, and
+/// at the end; what was not persisted when the collector dies is found again in the next run's gap.
 #[derive(Debug)]
 pub struct Counters {
     store: Store,
@@ -61,6 +64,7 @@ pub struct Counters {
     /// Of the run before; taken by the first reading.
     stopped: Option<Timestamp>,
     last_reading: Option<Timestamp>,
+    begun: Timestamp,
     first: bool,
 }
 
@@ -82,7 +86,7 @@ impl Counters {
         speed: fn(&str) -> Option<u64>,
     ) -> Result<Self, CounterError> {
         let store = Store::open("totals", directory.join(FILE_NAME), stored::SCHEMA)?;
-        let Contents { seen, days, last_reading } = store.read(stored::read)?;
+        let Contents { seen, days, last_reading, begun } = store.read(stored::read)?;
         Ok(Self {
             store,
             zone,
@@ -93,6 +97,7 @@ impl Counters {
             changed_days: BTreeSet::new(),
             stopped: last_reading,
             last_reading,
+            begun,
             first: true,
         })
     }
@@ -107,10 +112,12 @@ impl Counters {
         in_totals: impl Fn(&str) -> bool,
     ) -> Observation {
         let today = now.to_zoned(self.zone.clone()).date();
-        let mut observation = Observation { growth: Vec::with_capacity(readings.len()), gaps: Vec::new() };
+        let mut observation =
+            Observation { growth: Vec::with_capacity(readings.len()), ..Observation::default() };
         for reading in readings {
             let (judgement, kernel) = self.see(reading, now, boot_time);
             self.credit(today, &reading.name, kernel, in_totals(&reading.name));
+            observation.urgent |= judgement == Judgement::First;
             let missed = self.first && self.stopped.is_some();
             if missed && kernel != KernelCounters::default() {
                 observation.gaps.push(self.gap(now, &reading.name, judgement, kernel));
@@ -126,6 +133,7 @@ impl Counters {
         if self.first && self.stopped.is_some() && observation.gaps.is_empty() {
             observation.gaps.push(self.gap(now, "", Judgement::Continued, KernelCounters::default()));
         }
+        observation.urgent |= !observation.gaps.is_empty();
         self.first = false;
         self.last_reading = Some(now);
         observation
@@ -150,6 +158,11 @@ impl Counters {
         sum
     }
 
+    /// When the sums began: the time tells them from those of another file.
+    pub fn begun(&self) -> Timestamp {
+        self.begun
+    }
+
     /// All days kept, oldest first.
     pub fn days(&self) -> Vec<DayRow> {
         let row = |((date, name), total): (&(Date, String), &DayTotal)| DayRow {
@@ -171,7 +184,8 @@ impl Counters {
         self.forget_the_old();
         let changed = self.changed_days.iter().filter_map(|key| self.days.get_key_value(key)).collect();
         let oldest_day = self.oldest_day();
-        let changes = Changes { seen: &self.seen, days: changed, oldest_day, last_reading };
+        let changes =
+            Changes { seen: &self.seen, days: changed, oldest_day, last_reading, begun: self.begun };
         self.store.write(|transaction| stored::write(transaction, &changes))?;
         self.changed_days.clear();
         Ok(())

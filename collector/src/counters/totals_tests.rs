@@ -31,8 +31,9 @@ fn the_first_sight_is_a_baseline_and_growth_counts_from_there() {
     let mut counters = open(folder.path(), "boot");
     let first = see(&mut counters, "2026-03-10T12:00:00Z", HOUR, &[reading("eth0", 2, 1_000_000)]);
     assert_eq!((rx(&first), first.gaps.len()), (vec![("eth0", 0)], 0));
+    assert!(first.urgent, "a baseline that is lost takes with it all that moved since");
     let next = see(&mut counters, "2026-03-10T12:00:01Z", HOUR + 1, &[reading("eth0", 2, 1_000_700)]);
-    assert_eq!(rx(&next), [("eth0", 700)]);
+    assert_eq!((rx(&next), next.urgent), (vec![("eth0", 700)], false));
     assert_eq!(counters.today("eth0").rx_bytes, 700);
     assert_eq!(counters.today("eth9").rx_bytes, 0);
 }
@@ -52,6 +53,7 @@ fn bytes_moved_while_the_collector_was_down_are_counted_in_a_gap() {
         &[reading("eth0", 2, 51_000), reading("lo", 1, 50)],
     );
     assert_eq!(rx(&first), [("eth0", 0), ("lo", 0)], "a window must not count it again");
+    assert!(first.urgent, "the next run must not find the same gap");
     let [gap] = first.gaps.as_slice() else { panic!("{:?}", first.gaps) };
     assert_eq!((gap.start, gap.end), (at("2026-03-10T12:00:00Z"), at("2026-03-10T12:30:00Z")));
     assert_eq!((gap.interface.as_str(), gap.kernel.rx_bytes), ("eth0", 50_000));
@@ -178,6 +180,17 @@ fn old_days_go_and_new_names_share_a_row_when_there_are_too_many() {
     assert_eq!(counters.days().len(), 1);
     drop(counters);
     assert_eq!(open(folder.path(), "boot").days().len(), 1);
+}
+
+#[test]
+fn sums_say_when_they_began_and_those_of_a_new_file_begin_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = open(folder.path(), "boot").begun();
+    assert!(begun > at("2020-01-01T00:00:00Z"), "{begun}");
+    assert_eq!(open(folder.path(), "boot").begun(), begun);
+    std::fs::remove_file(folder.path().join(FILE_NAME)).unwrap();
+    std::thread::sleep(Duration::from_millis(2));
+    assert_ne!(open(folder.path(), "boot").begun(), begun);
 }
 
 #[test]

@@ -27,7 +27,10 @@ impl Engine {
                 let list = self.traffic.flows(&query.interface, &query.search, rows(&query));
                 drop(reply.send(Since { since: self.started, list }));
             }
-            Command::Days(reply) => drop(reply.send(self.counters.days())),
+            Command::Days(reply) => {
+                let (since, list) = (self.counters.begun(), self.counters.days());
+                drop(reply.send(Since { since, list }));
+            }
             Command::Subscribe(reply) => drop(reply.send(self.subscription(now))),
             Command::Watch(request) => self.watch(request),
         }

@@ -52,7 +52,7 @@ pub enum Command {
     Interfaces(oneshot::Sender<Vec<InterfaceInfo>>),
     Hosts(ListQuery, oneshot::Sender<Since<Ranked<HostRow>>>),
     Flows(ListQuery, oneshot::Sender<Since<Ranked<FlowRow>>>),
-    Days(oneshot::Sender<Vec<DayRow>>),
+    Days(oneshot::Sender<Since<Vec<DayRow>>>),
     Subscribe(oneshot::Sender<Subscription>),
     Watch(WatchRequest),
 }
@@ -94,7 +94,7 @@ impl Handle {
         self.ask(|reply| Command::Flows(query, reply)).await
     }
 
-    pub async fn days(&self) -> Result<Vec<DayRow>, AskError> {
+    pub async fn days(&self) -> Result<Since<Vec<DayRow>>, AskError> {
         self.ask(Command::Days).await
     }
 

@@ -36,17 +36,21 @@ pub(super) type Accounts = BTreeMap<String, Account>;
 impl Engine {
     pub(super) fn tick(&mut self) {
         let now = Timestamp::now();
-        let facts = self.read_counters(now);
+        let (facts, urgent) = self.read_counters(now);
         self.detect(now, &facts);
         let closed = self.close_windows();
+        // in this order: dying between the two, it finds bytes again that a gap or window tells, rather than lose them
         self.backlog.flush();
+        if closed || urgent {
+            self.persist();
+        }
         self.reopen_due();
         self.close_left_watches();
         self.publish(now, closed);
     }
 
-    /// Kernel counters against what was captured since the last tick.
-    fn read_counters(&mut self, now: Timestamp) -> Vec<CaptureFacts> {
+    /// Kernel counters against what was captured since the last tick; and whether the totals must be written at once.
+    fn read_counters(&mut self, now: Timestamp) -> (Vec<CaptureFacts>, bool) {
         let observation = self.observe_kernel(now);
         for gap in observation.gaps {
             self.backlog.push(JournalRecord::Gap(gap));
@@ -75,7 +79,7 @@ impl Engine {
             account.seen_packets = status.captured.packets;
             account.dropped_packets = status.dropped_packets;
         }
-        facts
+        (facts, observation.urgent)
     }
 
     fn observe_kernel(&mut self, now: Timestamp) -> Observation {
@@ -113,9 +117,6 @@ impl Engine {
             self.backlog.push(JournalRecord::Window(Box::new(window)));
             closed = true;
         }
-        if closed {
-            self.persist();
-        }
         closed
     }
 
@@ -149,8 +150,8 @@ impl Engine {
         let now = Timestamp::now();
         self.read_counters(now);
         self.close_windows();
-        self.persist();
         self.backlog.flush();
+        self.persist();
     }
 }
 

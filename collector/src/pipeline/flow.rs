@@ -371,7 +371,7 @@ impl TopEvicted {
             .filter(|entry| entry.key.kind() == FlowKind::Flow && !entry.told.is_zero())
             .map(|entry| (entry.told.bytes, entry))
             .collect();
-        flows.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        flows.sort_unstable_by_key(|flow| std::cmp::Reverse(flow.0));
         let edge = flows.get(most.saturating_sub(1)).map_or(0, |(bytes, _)| *bytes);
         let kept = flows.into_iter().take_while(|(bytes, _)| *bytes >= edge);
         kept.map(|(_, entry)| (entry.told, entry.key)).chain(self.flows.iter().copied()).collect()

@@ -3,15 +3,19 @@ mod fold;
 mod summary;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use shared::config::ConfigError;
+use weir_shared as shared;
+
 use crate::capture::file::{CaptureFile, FileError, Packet};
+use crate::config::{Config, Overrides};
 use crate::flows::own::OwnAddresses;
 use crate::flows::record::Counters;
 use crate::pipeline::{Mode, Pipeline, Sample, Settings, UnsupportedLink};
-use crate::worker::filter::{self, Program};
+use crate::worker::filter::{self, FilterError, Program};
 use fold::Fold;
 use summary::{FlowCounts, Fragments, Mix, Processing, Summary};
 
@@ -23,7 +27,8 @@ pub struct Options {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Count only what matches this filter (pcap-filter(7), numbers instead of host names)
+    /// Count only what matches this filter (pcap-filter(7), numbers instead of host names); else what [capture] filter of
+    /// the file named by --config says
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
     /// Also tell every window of so many seconds
@@ -32,9 +37,6 @@ pub struct Options {
     /// Flows kept at once
     #[arg(long, value_name = "N", default_value_t = 1_048_576, value_parser = clap::value_parser!(u32).range(16..=67_108_864))]
     pub max_flows: u32,
-    /// Configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// This machine's addresses, comma separated; otherwise guessed from the traffic
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
     pub local: Vec<std::net::IpAddr>,
@@ -55,17 +57,20 @@ enum ReplayError {
     Link(#[from] UnsupportedLink),
     #[error("--filter {expression}: {reason}")]
     Filter { expression: String, reason: String },
+    #[error("configuration")]
+    Config(#[from] ConfigError),
     #[error("the result cannot be written")]
     Write(#[from] std::io::Error),
 }
 
-/// Runs it; 0 done, 1 the file could not be read to its end, 2 wrong use.
-pub fn run(options: &Options) -> ExitCode {
+/// Runs it; 0 done, 1 the file could not be read to its end, 2 wrong use. Of a configuration file only `[capture] filter`
+/// says anything about a file.
+pub fn run(options: &Options, config: Option<&Path>) -> ExitCode {
     if options.alerts.is_some() || options.reputation.is_some() {
         eprintln!("weir-collector: --alerts and --reputation are not in this version");
         return ExitCode::from(2);
     }
-    match replay(options) {
+    match replay(options, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("weir-collector: {error}");
@@ -74,17 +79,19 @@ pub fn run(options: &Options) -> ExitCode {
                 eprintln!("  because: {cause}");
                 source = cause.source();
             }
-            ExitCode::from(if matches!(error, ReplayError::Filter { .. }) { 2 } else { 1 })
+            let wrong_use = matches!(error, ReplayError::Filter { .. } | ReplayError::Config(_));
+            ExitCode::from(if wrong_use { 2 } else { 1 })
         }
     }
 }
 
-fn replay(options: &Options) -> Result<(), ReplayError> {
+fn replay(options: &Options, config: Option<&Path>) -> Result<(), ReplayError> {
+    let config = config.map(|path| Config::load(Some(path), &Overrides::default())).transpose()?;
     let mut file = CaptureFile::open(&options.file)?;
     let started = Instant::now();
-    let mut replay = Replay::new(options);
+    let mut replay = Replay::new(options, config);
     let read = replay.read(&mut file);
-    if let Err(error @ (ReplayError::Filter { .. } | ReplayError::Link(_))) = read {
+    if let Err(error @ (ReplayError::Filter { .. } | ReplayError::Config(_) | ReplayError::Link(_))) = read {
         return Err(error);
     }
     let mut summary = replay.finish(file.link_type());
@@ -118,6 +125,7 @@ const MOST_EMPTY_WINDOWS: u64 = 100_000;
 /// A file on its way through the stages.
 struct Replay<'a> {
     options: &'a Options,
+    config: Option<Config>,
     pipeline: Option<(i32, Pipeline)>,
     filter: Option<Program>,
     fold: Fold,
@@ -127,11 +135,12 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn new(options: &'a Options) -> Self {
+    fn new(options: &'a Options, config: Option<Config>) -> Self {
         let window = Duration::from_secs(u64::from(options.windows.unwrap_or(10)));
         let fold = Fold::new(options.max_flows as usize, options.windows.is_some());
         Self {
             options,
+            config,
             pipeline: None,
             filter: None,
             fold,
@@ -193,13 +202,7 @@ impl<'a> Replay<'a> {
     /// The first frame, or one of another link layer than before: a file may mix interfaces.
     #[cold]
     fn link(&mut self, link_type: i32) -> Result<(), ReplayError> {
-        if let Some(expression) = &self.options.filter {
-            let program = filter::check(expression, link_type);
-            self.filter = Some(program.map_err(|error| ReplayError::Filter {
-                expression: expression.clone(),
-                reason: error.to_string(),
-            })?);
-        }
+        self.filter = self.compile(link_type)?;
         if let Some((known, pipeline)) = &mut self.pipeline {
             pipeline.set_link(link_type)?;
             *known = link_type;
@@ -214,6 +217,20 @@ impl<'a> Replay<'a> {
         let own = OwnAddresses::new(self.options.local.clone(), None);
         self.pipeline = Some((link_type, Pipeline::new(link_type, own, settings)?));
         Ok(())
+    }
+
+    fn compile(&self, link_type: i32) -> Result<Option<Program>, ReplayError> {
+        let refused = |expression: &String, error: FilterError| ReplayError::Filter {
+            expression: expression.clone(),
+            reason: error.to_string(),
+        };
+        match (&self.options.filter, &self.config) {
+            (Some(expression), _) => {
+                filter::check(expression, link_type).map(Some).map_err(|error| refused(expression, error))
+            }
+            (None, Some(config)) => Ok(config.filter(link_type)?),
+            (None, None) => Ok(None),
+        }
     }
 
     fn finish(mut self, link_type: Option<i32>) -> Summary {

@@ -28,8 +28,6 @@ const USUAL_PACKETS_PER_SECOND: u32 = 200;
 const MOST_PACKETS_PER_SECOND: u32 = 5_000;
 /// Batches come ten times a second; who is further behind loses lines, and the loss is counted.
 const BATCHES_HELD: usize = 8;
-/// <https://www.tcpdump.org/linktypes.html>: the worker translates filters for interfaces without Ethernet headers.
-const ETHERNET: i32 = 1;
 
 #[derive(Debug)]
 pub(super) struct Traffic {
@@ -139,12 +137,16 @@ impl TrafficService for Traffic {
         let from = date("from", &from)?.unwrap_or(Date::MIN);
         let to = date("to", &to)?.unwrap_or(Date::MAX);
         let days = self.context.handle.days().await.map_err(unanswered)?;
-        let wanted = days.iter().filter(|day| {
+        let wanted = days.list.iter().filter(|day| {
             (interface.is_empty() || day.interface == interface) && (from..=to).contains(&day.date)
         });
-        let days = wanted.map(Into::into).collect();
+        let rows = wanted.map(Into::into).collect();
         let time_zone = self.context.handle.status().await.map_err(unanswered)?.time_zone;
-        Ok(Response::new(ListDaysResponse { time_zone, days }))
+        Ok(Response::new(ListDaysResponse {
+            time_zone,
+            days: rows,
+            begun_unix_millis: days.since.as_millisecond(),
+        }))
     }
 }
 
@@ -172,7 +174,7 @@ async fn compile(expression: &str) -> Result<Option<Program>, Status> {
     if expression.trim().is_empty() {
         return Ok(None);
     }
-    filter::compile(expression, ETHERNET).await.map(Some).map_err(|error| {
+    filter::compile(expression, filter::ETHERNET).await.map(Some).map_err(|error| {
         let message = shared::error::ErrorChain(&error).to_string();
         match error {
             FilterError::Compiler(_) => Status::internal(message),

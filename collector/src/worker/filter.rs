@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub use compile::{FilterError, MOST_EXPRESSION_BYTES, check, compile, compiler_main};
 pub use names::numbered;
 
+/// The data link type that programs are compiled for (<https://www.tcpdump.org/linktypes.html>); the worker gives packets of
+/// other links an Ethernet header before it runs one.
+pub const ETHERNET: i32 = 1;
 /// The kernel takes no longer program (`BPF_MAXINSNS`, linux/bpf_common.h).
 pub const MOST_INSTRUCTIONS: usize = 4_096;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use super::filter::Program;
+use super::filter::{ETHERNET, Program};
 use super::packets::{
     MOST_DETAIL_BYTES, MOST_HEADER_BYTES, MOST_LINES, PacketLine, PacketTotals, Packets, rank,
 };
@@ -16,7 +16,6 @@ use crate::flows::record::Tally;
 const MOST_ADDRESSES: usize = 4_096;
 /// Lines of one list that wait for room in the socket.
 const MOST_WAITING: usize = 1_024;
-const ETHERNET: i32 = 1;
 const SECOND: u64 = 1_000_000_000;
 
 /// A packet with what a list says of it beyond its bytes.

@@ -1,5 +1,6 @@
-//! From the collector to the store and the live view: two tasks, one connection each. What the store cannot take is not
-//! read; the collector's journal holds it meanwhile.
+//! From the collector to the store and the live view: journal and live view with one connection each, and the days'
+//! totals over the latter's. What the store cannot take is not read; the collector's journal holds it meanwhile.
+mod days;
 mod journal;
 mod live;
 
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::live::hub::Hub;
 use crate::store::Store;
 
-/// What both tasks need.
+/// What all tasks need.
 #[derive(Clone, Debug)]
 pub struct Ingest {
     pub socket: PathBuf,
@@ -24,8 +25,8 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Runs both tasks until told to stop.
+    /// Runs all tasks until told to stop.
     pub async fn run(self) {
-        tokio::join!(journal::run(&self), live::run(&self));
+        tokio::join!(journal::run(&self), live::run(&self), days::run(&self));
     }
 }

@@ -1,10 +1,7 @@
-//! Alerts, gaps and days out of the history.
+//! Alerts and gaps out of the history.
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use sqlx::Row as _;
 use weir_shared::alert::{Alert, AlertState, Severity};
-use weir_shared::health::DayRow;
 use weir_shared::report::{Gap, KernelCounters};
 
 use super::columns::unsigned;
@@ -84,49 +81,9 @@ impl Store {
             })
             .collect()
     }
-
-    /// Kernel counters per interface and day of this machine's time zone, newest first; what passed in gaps is among them.
-    pub async fn days(
-        &self,
-        range: Range,
-        interface: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<DayRow>, StoreError> {
-        let (from, to) = range.millis();
-        let rows = sqlx::query(
-            "SELECT day, name, max(in_totals), sum(rp), sum(rb), sum(tp), sum(tb) FROM ( \
-             SELECT s.start AS day, i.name, i.in_totals, s.kernel_rx_packets AS rp, s.kernel_rx_bytes AS rb, \
-             s.kernel_tx_packets AS tp, s.kernel_tx_bytes AS tb FROM span s JOIN interface i ON i.id = s.interface_id \
-             WHERE s.level = 3 AND s.start >= ?1 AND s.start < ?2 UNION ALL \
-             SELECT g.day_start, g.interface, coalesce(i.in_totals, 1), g.rx_packets, g.rx_bytes, g.tx_packets, \
-             g.tx_bytes FROM gap g LEFT JOIN interface i ON i.name = g.interface \
-             WHERE g.day_start >= ?1 AND g.day_start < ?2 AND g.interface <> '') \
-             WHERE ?3 IS NULL OR name = ?3 GROUP BY day, name ORDER BY day DESC, name LIMIT ?4",
-        )
-        .bind(from)
-        .bind(to)
-        .bind(interface)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DayRow {
-                    date: date(row.try_get(0)?),
-                    interface: row.try_get(1)?,
-                    kernel: kernel(row, 3)?,
-                    in_totals: row.try_get::<i64, _>(2)? != 0,
-                })
-            })
-            .collect()
-    }
 }
 
-fn date(millis: i64) -> Date {
-    Timestamp::from_millisecond(millis).unwrap_or_default().to_zoned(TimeZone::system()).date()
-}
-
-fn kernel(row: &sqlx::sqlite::SqliteRow, first: usize) -> Result<KernelCounters, sqlx::Error> {
+pub(super) fn kernel(row: &sqlx::sqlite::SqliteRow, first: usize) -> Result<KernelCounters, sqlx::Error> {
     let at = |index: usize| -> Result<u64, sqlx::Error> { Ok(unsigned(row.try_get(first + index)?)) };
     Ok(KernelCounters { rx_packets: at(0)?, rx_bytes: at(1)?, tx_packets: at(2)?, tx_bytes: at(3)? })
 }

@@ -8,10 +8,11 @@ const FILES: &[(i64, &str, &str)] = &[
     (1, "traffic", include_str!("../../../migrations/0001_traffic.sql")),
     (2, "alerts", include_str!("../../../migrations/0002_alerts.sql")),
     (3, "accounts", include_str!("../../../migrations/0003_accounts.sql")),
+    (4, "days", include_str!("../../../migrations/0004_days.sql")),
 ];
 
 /// The newest version this program knows.
-pub(super) const NEWEST: i64 = 3;
+pub(super) const NEWEST: i64 = 4;
 
 pub(super) fn migrator() -> Migrator {
     Migrator::with_migrations(

@@ -2,6 +2,7 @@
 pub mod accounts;
 pub mod alerts;
 mod columns;
+pub mod days;
 mod intern;
 mod migrations;
 mod open;

@@ -21,7 +21,7 @@ const CUT_TO_PERCENT: u64 = 95;
 const VACUUM_PAGES: i64 = 2_000;
 
 impl Store {
-    /// Removes what is older than its level keeps, and alerts and gaps older than the coarsest. Returns the rows removed.
+    /// Removes what is older than its level keeps, and alerts, gaps and days' totals older than the coarsest. Returns the rows removed.
     pub async fn prune_by_age(&self, limits: &Limits, now: Timestamp) -> Result<u64, StoreError> {
         let mut removed = 0;
         for (level, days) in Level::ALL.into_iter().zip(limits.days) {
@@ -30,6 +30,7 @@ impl Store {
             removed += self.remove_before(level, before).await?;
             if level == Level::Day {
                 removed += self.remove_events_before(before).await?;
+                removed += self.remove_days_before(before).await?;
             }
         }
         Ok(removed)

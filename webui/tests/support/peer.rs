@@ -197,7 +197,10 @@ impl TrafficService for Peer {
         &self,
         _request: Request<v1::ListDaysRequest>,
     ) -> Result<Response<v1::ListDaysResponse>, Status> {
-        Ok(Response::new(v1::ListDaysResponse { time_zone: "UTC".to_owned(), days: Vec::new() }))
+        Ok(Response::new(v1::ListDaysResponse {
+            time_zone: "UTC".to_owned(),
+            ..v1::ListDaysResponse::default()
+        }))
     }
 }
 

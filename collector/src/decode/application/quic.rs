@@ -40,9 +40,15 @@ pub fn long(datagram: &[u8]) -> Option<Long<'_>> {
 
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (first, _) = bytes.split_first()?;
-    let (number, rest) = bytes.split_at_checked(1 << (first >> 6))?;
+    let (length, bits) = match first >> 6 {
+        0 => (1, 6),
+        1 => (2, 14),
+        2 => (4, 30),
+        _ => (8, 62),
+    };
+    let (number, rest) = bytes.split_at_checked(length)?;
     let value = number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    Some((value & (u64::MAX >> (66 - 8 * number.len() as u32).min(63)), rest))
+    Some((value & ((1 << bits) - 1), rest))
 }
 
 struct Length(usize);

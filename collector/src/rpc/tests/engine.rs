@@ -87,7 +87,10 @@ fn answer(command: Command, updates: &broadcast::Sender<Arc<Live>>) {
             let list = Ranked { rows: Vec::new(), others };
             reply.send(Since { since: Timestamp::UNIX_EPOCH, list }).unwrap();
         }
-        Command::Days(reply) => reply.send((1..=3).map(day).collect()).unwrap(),
+        Command::Days(reply) => {
+            let list = (1..=3).map(day).collect();
+            reply.send(Since { since: Timestamp::UNIX_EPOCH, list }).unwrap();
+        }
         Command::Subscribe(reply) => {
             let snapshot = Live::Snapshot { sequence: 0, now: update(), seconds: Vec::new() };
             reply.send(Subscription { snapshot, updates: updates.subscribe() }).unwrap();
