@@ -251,3 +251,7 @@ impl Bytes {
         self.buffer.get(self.start.saturating_sub(length)..self.start).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+pub(crate) mod tests;

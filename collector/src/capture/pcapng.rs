@@ -93,7 +93,7 @@ impl Sections {
         }
     }
 
-    /// Kind and whole length of the next block, which is in the buffer.
+    /// Kind and whole length of the next block, which is in the buffer; one of another kind is stepped over, and has 0.
     fn block(&mut self, bytes: &mut Bytes) -> Result<Option<(u32, usize)>, Fault> {
         let head = bytes.peek(12)?;
         if head.is_empty() {
@@ -113,8 +113,12 @@ impl Sections {
             kind = SECTION;
         }
         let length = word(length, self.swapped) as usize;
-        if length < 12 || !length.is_multiple_of(4) || length > LONGEST_RECORD {
+        let is_read = matches!(kind, SECTION | INTERFACE | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET);
+        if length < 12 || !length.is_multiple_of(4) || is_read && length > LONGEST_RECORD {
             return Err(Fault::Broken(format!("a block of {length} bytes")));
+        }
+        if !is_read {
+            return step_over(bytes, length).map(|()| Some((kind, 0)));
         }
         let there = bytes.peek(length)?.len();
         if there < length { Err(Fault::Missing(length - there)) } else { Ok(Some((kind, length))) }
@@ -158,6 +162,20 @@ impl Sections {
         place.wire_length = place.wire_length.max(u32::try_from(place.length).ok()?);
         Some(place)
     }
+}
+
+/// Passes a block that may be longer than the buffer: names, secrets and other programs' own blocks.
+fn step_over(bytes: &mut Bytes, length: usize) -> Result<(), Fault> {
+    let mut left = length;
+    while left > 0 {
+        let there = bytes.peek(left.min(LONGEST_RECORD))?.len();
+        if there == 0 {
+            return Err(Fault::Missing(left));
+        }
+        bytes.skip(there);
+        left -= there;
+    }
+    Ok(())
 }
 
 fn interface(body: &[u8], swapped: bool) -> Option<Interface> {
@@ -214,3 +232,7 @@ impl Interface {
         u64::try_from(nanos.max(0)).unwrap_or(u64::MAX).min(LATEST)
     }
 }
+
+#[cfg(test)]
+#[path = "pcapng_tests.rs"]
+mod tests;

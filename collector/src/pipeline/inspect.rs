@@ -3,22 +3,21 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use super::Pipeline;
-use crate::decode::application::assembly::{Assembly, LONGEST};
+use super::hellos::Beginning;
+use crate::decode::application::assembly::LONGEST;
 use crate::decode::application::tls::{self, Hello};
 use crate::decode::application::{Application, by_ports, content, dns, http, quic};
 use crate::decode::{Ip, Payload, Tcp, Transport};
 use crate::flows::record::{NameRecord, NameSource};
 use crate::flows::table::Entry;
-use crate::flows::tcp::PSH;
 
 /// Payloads of a flow that are looked at before its port is believed.
 const LOOKS: u8 = 4;
 /// A hello is being put together.
-const ASSEMBLING: u8 = 254;
+pub(super) const ASSEMBLING: u8 = 254;
 /// Every message is looked at.
 const ALWAYS: u8 = 255;
 
-const MOST_ASSEMBLIES: usize = 512;
 const MOST_WAITING_NAMES: usize = 4096;
 const MOST_KNOWN: usize = 65_536;
 const MOST_FLOW_NAMES: usize = 65_536;
@@ -29,18 +28,7 @@ pub(super) struct Inspection {
     names: VecDeque<NameRecord>,
     /// Names told of each address, by hash, so that they are not told again with every flow.
     known: HashMap<IpAddr, [u64; 4]>,
-    hellos: HashMap<u32, Beginning>,
-}
-
-/// A hello of which parts are missing.
-#[derive(Debug)]
-struct Beginning {
-    generation: u32,
-    /// The sequence number of the stream's first byte; 0 for QUIC.
-    base: u32,
-    assembly: Assembly,
-    /// QUIC's first destination connection id.
-    destination: Box<[u8]>,
+    pub(super) hellos: HashMap<u32, Beginning>,
 }
 
 impl Inspection {
@@ -81,7 +69,7 @@ impl Inspection {
 }
 
 /// What a look into a payload came to.
-enum Look {
+pub(super) enum Look {
     /// Nothing yet.
     Nothing,
     Is(Application),
@@ -163,63 +151,6 @@ impl Pipeline {
         }
     }
 
-    fn begin_hello(&mut self, slot: u32, tcp: &Tcp<'_>, base: u32) {
-        let in_order = tcp.sequence == base;
-        if in_order {
-            self.found(slot, Look::Tls(None));
-            self.pushed_too_early(tcp);
-        }
-        let Some(entry) = self.table.get_mut(slot) else { return };
-        if self.inspection.hellos.len() >= MOST_ASSEMBLIES {
-            self.inspection.hellos.clear(); // whoever fills this opens hellos and does not end them
-        }
-        entry.looks = ASSEMBLING;
-        let mut assembly = Assembly::default();
-        assembly.add(tcp.sequence.wrapping_sub(base) as usize, tcp.payload.data);
-        let generation = entry.generation;
-        let beginning = Beginning { generation, base, assembly, destination: Box::default() };
-        self.inspection.hellos.insert(slot, beginning);
-    }
-
-    /// A sender that pushes ends its message there: one that ends before a hello's fixed part has bad lengths.
-    fn pushed_too_early(&mut self, tcp: &Tcp<'_>) {
-        if tcp.flags & PSH != 0 && tcp.payload.is_whole() && tcp.payload.length < tls::FIXED_PART {
-            self.counting.counters.malformed_messages += 1;
-        }
-    }
-
-    fn inspect_more(&mut self, slot: u32, tcp: &Tcp<'_>) {
-        let generation = self.table.get(slot).map_or(0, |entry| entry.generation);
-        let Some(beginning) =
-            self.inspection.hellos.get_mut(&slot).filter(|beginning| beginning.generation == generation)
-        else {
-            return self.found(slot, Look::Is(Application::Https));
-        };
-        let at = tcp.sequence.wrapping_sub(beginning.base) as usize;
-        let again = at == 0;
-        let goes_on = beginning.assembly.add(at, tcp.payload.data);
-        let hello = tls::stream(beginning.assembly.start());
-        if again {
-            self.pushed_too_early(tcp);
-        }
-        match hello {
-            Hello::More if goes_on => {}
-            Hello::Not if goes_on && self.missing_start(slot) => {}
-            Hello::Whole(name) => self.found(slot, Look::Tls(name)),
-            hello => {
-                self.counting.counters.malformed_messages += u64::from(hello == Hello::Bad);
-                self.found(
-                    slot,
-                    Look::Is(self.table.get(slot).map_or(Application::Other, |entry| entry.application)),
-                );
-            }
-        }
-    }
-
-    fn missing_start(&self, slot: u32) -> bool {
-        self.inspection.hellos.get(&slot).is_some_and(|beginning| beginning.assembly.start().is_empty())
-    }
-
     /// DNS over TCP (RFC 7766): messages with their lengths before them. A segment that is not made of whole ones is
     /// left alone, because it may be the middle of a longer one.
     fn inspect_messages_in_stream(&mut self, payload: &Payload<'_>) {
@@ -275,36 +206,8 @@ impl Pipeline {
         }
     }
 
-    /// A client's Initial: its hello may span several.
-    fn initial(&mut self, slot: u32, datagram: &[u8], long: &quic::Long<'_>) -> Look {
-        let generation = self.table.get(slot).map_or(0, |entry| entry.generation);
-        let begun = self.inspection.hellos.get(&slot).filter(|begun| begun.generation == generation);
-        let continued = begun.and_then(|begun| long.open(datagram, &begun.destination));
-        let goes_back = continued.is_none(); // to the start, as after a Retry, with the keys of another id
-        let Some(opened) = continued.or_else(|| long.open(datagram, long.destination)) else {
-            return Look::Quic(None);
-        };
-        let begun = self.inspection.hellos.remove(&slot).filter(|_| !goes_back);
-        let destination = long.destination;
-        let mut beginning = begun.unwrap_or_else(|| Beginning {
-            generation,
-            base: 0,
-            assembly: Assembly::default(),
-            destination: destination.into(),
-        });
-        let goes_on = opened.crypto.iter().all(|(at, piece)| beginning.assembly.add(*at, piece));
-        match tls::handshake(beginning.assembly.start()) {
-            Hello::Whole(name) => Look::Quic(name),
-            Hello::More if goes_on && self.inspection.hellos.len() < MOST_ASSEMBLIES => {
-                self.inspection.hellos.insert(slot, beginning);
-                Look::More
-            }
-            _ => Look::Quic(None),
-        }
-    }
-
     /// Keeps what a look came to.
-    fn found(&mut self, slot: u32, look: Look) {
+    pub(super) fn found(&mut self, slot: u32, look: Look) {
         let Some(entry) = self.table.get_mut(slot) else { return };
         let by_port = entry.application;
         let (application, name) = match look {

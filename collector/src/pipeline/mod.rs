@@ -3,6 +3,7 @@
 mod clock;
 mod counting;
 mod flow;
+mod hellos;
 mod inspect;
 mod telling;
 

@@ -6,6 +6,7 @@ use weir_shared::report::{InterfaceWindow, Ranked};
 
 use super::*;
 use crate::flows::own::OwnAddresses;
+use crate::frames::{Segment, ethernet, ipv4, ipv6, udp};
 use crate::pipeline::{Pipeline, Sample, Settings as PipelineSettings};
 
 const SECOND: u64 = 1_000_000_000;
@@ -71,6 +72,93 @@ fn assert_sums(window: &InterfaceWindow) {
         directions.forwarded_out,
     ];
     assert_eq!(all.into_iter().fold(Count::default(), add), window.captured.sum(), "directions");
+}
+
+/// Frames of every kind between the machine and a few hosts.
+fn any_frame(kind: u8, host: u8, port: u16, flags: u8) -> Vec<u8> {
+    let (here, there) = ([10, 0, 0, 1], [198, 51, 100, host]);
+    let segment = Segment { source: 1000 + port, destination: 443, sequence: 9, flags, window: 0 };
+    let answer = Segment { source: 443, destination: 1000 + port, ..segment };
+    let mut fragment = ipv4(there, here, 17, &[7; 64]);
+    fragment[6] = flags & 0x20;
+    fragment[7] = kind & 2;
+    match kind {
+        0 => arp(),
+        1 => vec![0; 9],
+        2 | 3 => ethernet(0x0800, &fragment),
+        4 => ethernet(0x86dd, &ipv6(58, &[flags, 0, 0, 0, 0, 0, 0, 0])),
+        5 => ethernet(0x0800, &ipv4(there, here, 1, &[8, 0, 0, 0, 0, flags & 3, 0, 0])),
+        6 => ethernet(0x0800, &ipv4(there, [10, 9, 9, 9], 47, &[0; 20])),
+        7 => ethernet(0x0800, &ipv4(here, [255; 4], 17, &udp(68, 67, &[0; 20]))),
+        8 => ethernet(0x88cc, &[0; 40]),
+        9 | 10 => ethernet(0x0800, &ipv4(there, here, 6, &answer.bytes(&[0; 30]))),
+        _ => ethernet(0x0800, &ipv4(here, there, 6, &segment.bytes(&[]))),
+    }
+}
+
+/// What happens to a pipeline besides frames.
+fn disturb(pipeline: &mut Pipeline, what: u8, time: &mut u64) {
+    match what {
+        0 => {
+            *time -= 3 * SECOND; // the machine's clock was set back
+            pipeline.jump(*time);
+        }
+        1 => pipeline.set_own(OwnAddresses::new(vec!["198.51.100.3".parse().unwrap()], None)),
+        2 => pipeline.set_own(OwnAddresses::new(vec!["10.0.0.1".parse().unwrap()], Some([2, 0, 0, 0, 0, 2]))),
+        3 => {
+            *time += 200 * SECOND;
+            pipeline.reached(*time);
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn windows_sum_whatever_comes_also_when_clocks_step_and_addresses_change(
+        packets in proptest::collection::vec(
+            ((0u64..60_000_000, 0u8..14, 2u8..9, 0u16..6), any::<u8>(), 0u8..60, any::<bool>()), 1..300),
+        max_flows in 1usize..40,
+        rows in 1usize..6,
+    ) {
+        let mut pipeline = pipeline(max_flows);
+        let mut traffic = Traffic::new(Settings { rows, max_hosts: 4, ..Settings::default() });
+        traffic.interface_opened(1, "eth0", true);
+        let (mut time, mut count, mut bytes) = (START, 0u64, 0u64);
+        let mut windows = Vec::new();
+        for ((gap, kind, host, port), flags, disturbance, reads) in packets {
+            time += gap;
+            let frame = any_frame(kind, host, port, flags);
+            let wire_length = u32::try_from(frame.len()).unwrap();
+            pipeline.packet(Sample { time, wire_length, data: &frame });
+            disturb(&mut pipeline, disturbance, &mut time);
+            count += 1;
+            bytes += u64::from(wire_length);
+            if reads {
+                tell(&mut pipeline, &mut traffic, 3, 5);
+                windows.extend(std::iter::from_fn(|| traffic.take_closed()));
+            }
+        }
+        pipeline.reached(time + 10 * SECOND);
+        tell(&mut pipeline, &mut traffic, 3, usize::MAX);
+        windows.extend(std::iter::from_fn(|| traffic.take_closed()));
+        let mut all = Count::default();
+        for part in windows.iter().flat_map(|window| &window.interfaces) {
+            assert_sums(part);
+            let network = [part.network.ipv4, part.network.ipv6, part.network.arp, part.network.other];
+            let network = network.into_iter().fold(Count::default(), add).packets;
+            prop_assert_eq!(network + part.malformed_packets, part.captured.sum().packets);
+            all = add(all, part.captured.sum());
+        }
+        prop_assert_eq!(all, Count { packets: count, bytes });
+        let hosts = traffic.hosts("eth0", "", 2);
+        let sum = hosts.rows.iter().map(|row| row.traffic).fold(hosts.others.traffic, plus);
+        prop_assert_eq!(sum, traffic.totals(1).captured);
+        let flows = traffic.flows("", "", 2);
+        let sum = flows.rows.iter().map(|row| row.traffic).fold(flows.others.traffic, plus);
+        prop_assert_eq!(sum, traffic.totals(1).captured);
+    }
 }
 
 proptest! {
@@ -139,7 +227,7 @@ fn a_flow_is_told_whole_in_its_window_although_the_reader_was_away() {
         assert_eq!(flows.others.traffic, RxTx::default());
     }
     assert_eq!(traffic.last_second(1).1.rx.packets, 10);
-    assert_eq!(traffic.seconds(1).seconds.len(), 3);
+    assert_eq!(traffic.seconds(1, 300).seconds.len(), 3);
 }
 
 #[test]

@@ -132,6 +132,27 @@ fn a_hello_after_a_retry_names_its_server() {
 }
 
 #[test]
+fn hellos_that_never_end_do_not_keep_others_from_being_read() {
+    let hello = HELLO.message();
+    let (start, rest) = hello.split_at(1000);
+    for quic in [true, false] {
+        let mut talk = Talk::with(Settings { mode: Mode::File, ..Settings::default() }, 443);
+        for port in 1..=2000 {
+            talk.ports.0 = port;
+            if quic {
+                talk.datagram(true, &seal(1, &FIRST, &FIRST, 0, &crypto_of(0, start)));
+            } else {
+                talk.handshake().segment(true, 1000, 0x10, &HELLO.record()[..900]);
+            }
+        }
+        talk.ports.0 = 60_000;
+        talk.datagram(true, &seal(1, &FIRST, &FIRST, 0, &crypto_of(0, start)));
+        talk.datagram(true, &seal(1, &FIRST, &FIRST, 1, &crypto_of(1000, rest)));
+        assert_eq!(talk.named(), ["192.0.2.80 is www.example.net"], "filled with QUIC: {quic}");
+    }
+}
+
+#[test]
 fn an_initial_that_does_not_open_is_nameless_and_not_malformed() {
     let mut packet = seal(1, &FIRST, &FIRST, 0, &crypto_of(0, &HELLO.message()[..500]));
     packet[100] ^= 1;
