@@ -18,6 +18,8 @@ use crate::wait::{until, until_async};
 
 /// How long a service may take to be ready, a slow machine and a debug build included.
 const READY: Duration = Duration::from_secs(20);
+/// How long webui may take to store what it is behind; a machine that builds beside the tests is slow.
+const STORED: Duration = Duration::from_secs(120);
 
 /// Dropped, it ends what it started, in the order of its fields, and deletes its namespaces.
 #[derive(Debug)]
@@ -194,7 +196,7 @@ impl Lab {
 
     /// What webui has stored, once it is `enough`.
     pub async fn until_stored(&self, what: &str, enough: impl Fn(&History) -> bool) -> History {
-        until_async(what, Duration::from_secs(30), async || {
+        until_async(what, STORED, async || {
             let history = History::read(&self.database, &self.network.interface).await?;
             enough(&history).then_some(history)
         })

@@ -67,6 +67,7 @@ async fn a_killed_collector_loses_no_closed_window_and_doubles_none() {
     let history = lab.until_caught_up().await;
     nothing_is_doubled_or_missing(&history);
     every_hole_is_a_gap(&history);
+    assert!(history.gaps.len() >= cycles() as usize, "{} gaps", history.gaps.len());
     totals_are_the_kernels(&lab, lab.network.counters().bytes_since(&before)).await;
     println!("{} kills: {} windows, {} gaps", cycles(), history.windows.len(), history.gaps.len());
 }
