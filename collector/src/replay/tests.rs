@@ -39,7 +39,7 @@ fn replayed(bytes: &[u8], arguments: &[&str]) -> Summary {
     let path = file.path().to_str().unwrap();
     let line = Line::try_parse_from([&["replay", path], arguments].concat()).unwrap();
     let mut capture = CaptureFile::open(&line.options.file).unwrap();
-    let mut replay = Replay::new(&line.options);
+    let mut replay = Replay::new(&line.options, None);
     replay.read(&mut capture).unwrap();
     replay.finish(capture.link_type())
 }
