@@ -29,6 +29,8 @@ pub struct Update {
     pub last_sequence: u64,
     pub open_alerts: u32,
     pub window_millis: u32,
+    /// In an update: the newest seconds of each captured interface, a few more than one, so that a late update leaves no hole.
+    pub recent_seconds: Vec<SecondSeries>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

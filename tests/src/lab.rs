@@ -26,6 +26,10 @@ pub struct Lab {
     pub collector: Option<Running>,
     pub network: Network,
     pub port: u16,
+    /// Where the collector keeps its state; may be changed before its start.
+    pub collector_state: PathBuf,
+    /// webui's database; likewise.
+    pub database: PathBuf,
     collector_configuration: String,
     webui_configuration: String,
     folder: TempDir,
@@ -42,6 +46,8 @@ impl Lab {
             collector: None,
             network: Network::new(),
             port: free_port(),
+            collector_state: folder.path().join("collector-state"),
+            database: folder.path().join("weir.db"),
             collector_configuration: "[capture]\nwindow_seconds = 1\n".to_owned(),
             webui_configuration: String::new(),
             folder,
@@ -85,7 +91,7 @@ impl Lab {
         let configuration = self.path("collector.toml");
         fs::write(&configuration, &self.collector_configuration).expect("the collector's configuration");
         let mut command = self.network.inside(&program("weir-collector"));
-        command.arg("--config").arg(configuration).arg("--state").arg(self.path("collector-state"));
+        command.arg("--config").arg(configuration).arg("--state").arg(&self.collector_state);
         command.arg("--socket").arg(self.socket()).arg("--control-socket").arg(self.path("control.sock"));
         command.args(["--log-level", "debug", "run"]);
         command
@@ -111,14 +117,10 @@ impl Lab {
         let configuration = self.path("webui.toml");
         fs::write(&configuration, &self.webui_configuration).expect("webui's configuration");
         let mut command = Command::new(program("weir-webui"));
-        command.arg("--config").arg(configuration).arg("--database").arg(self.database());
+        command.arg("--config").arg(configuration).arg("--database").arg(&self.database);
         command.arg("--socket").arg(self.socket()).args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         command.args(["--log-level", "debug", "run"]).env("WEIR_PRINT_PASSWORD", "1");
         command
-    }
-
-    pub fn database(&self) -> PathBuf {
-        self.path("weir.db")
     }
 
     /// Starts webui and waits until it is alive.
@@ -193,7 +195,7 @@ impl Lab {
     /// What webui has stored, once it is `enough`.
     pub async fn until_stored(&self, what: &str, enough: impl Fn(&History) -> bool) -> History {
         until_async(what, Duration::from_secs(30), async || {
-            let history = History::read(&self.database(), &self.network.interface).await?;
+            let history = History::read(&self.database, &self.network.interface).await?;
             enough(&history).then_some(history)
         })
         .await

@@ -1,5 +1,6 @@
 //! What the tests of the real binaries share. Everything here starts real processes and cleans up after itself.
 pub mod browser;
+pub mod disk;
 pub mod history;
 pub mod lab;
 pub mod network;

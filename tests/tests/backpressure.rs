@@ -70,7 +70,7 @@ async fn a_locked_database_is_said_and_loses_nothing() {
     use sqlx::ConnectOptions as _;
     let lab = Lab::started();
     lab.until_stored("a window", |history| !history.windows.is_empty()).await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(lab.database());
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&lab.database);
     let mut connection = options.connect().await.expect("the database");
     sqlx::query("BEGIN EXCLUSIVE").execute(&mut connection).await.expect("a lock");
     let mut client = Client::new(&lab.url(""));

@@ -42,7 +42,7 @@ async function loadPicture() {
   hook("zoom-out").hidden = range.name !== "custom";
   try {
     const asked = range.span;
-    const answer = await latest.ask("windows", { ...asked, q: page.search, step: "auto" });
+    const answer = await latest.ask("windows", { ...asked, q: page.search, step: "auto", sum: true });
     if (answer === null) return;
     const rows = windowRows(answer.windows).sort((a, b) => a.time - b.time);
     draw(rows, answer, asked);

@@ -9,6 +9,13 @@ import { Table } from "./tables.js";
 const PAGE_ROWS = 100;
 const POLL_MILLIS = 3000;
 
+/** Column by which a table is sorted → what the API calls it; others have the same name in both. */
+const API_SORT = {
+  packets: "all_packets", in: "rx_bytes", out: "tx_bytes", "rate-in": "rx_bits_per_second", "rate-out": "tx_bits_per_second",
+  first: "first_seen", last: "last_seen", time: "start", length: "length_millis", "round-trip": "round_trip_micros",
+  retransmitted: "retransmitted_segments",
+};
+
 /** As the live feed knows; before its first word, as the page was served. */
 function collectorAway() {
   const { state } = live.link;
@@ -28,6 +35,8 @@ export class ListPage {
   #rows = [];
   #others = null;
   #timer = 0;
+  /** What the rows on screen answer: pages after the first and files ask the same again. */
+  #asked = {};
 
   constructor(range) {
     this.#range = range;
@@ -40,7 +49,6 @@ export class ListPage {
     });
     search.addEventListener("input", changed);
     hook("more").addEventListener("click", () => this.#next());
-    for (const link of document.querySelectorAll("[data-export]")) link.addEventListener("pointerenter", () => this.#links());
   }
 
   /** Called when the search has changed, before the list is read again. */
@@ -54,9 +62,16 @@ export class ListPage {
   show(list) {
     this.#list = list;
     this.#rows = [];
-    this.#table = new Table(hook("rows"), { ...list, sorted: () => this.#table.replace(this.#all()) });
+    this.#others = null;
+    this.#cursor = null;
+    this.#table = new Table(hook("rows"), { ...list, sorted: () => this.#sorted() });
     this.#table.say("Reading.");
     this.load();
+  }
+
+  #sorted() {
+    if (this.#rows.length > 0) this.#table.replace(this.#all());
+    this.#links();
   }
 
   async load() {
@@ -68,8 +83,10 @@ export class ListPage {
       return;
     }
     try {
-      const answer = await this.#latest.ask(list.path, { ...this.#parameters(), limit: PAGE_ROWS });
+      const asked = this.#parameters();
+      const answer = await this.#latest.ask(list.path, { ...asked, limit: PAGE_ROWS });
       if (answer === null || list !== this.#list) return;
+      this.#asked = asked;
       // older than what is kept this finely, or nothing at all: once more, coarser
       if (list.coarser && answer[list.field]?.length === 0) {
         this.#list = { ...list, parameters: list.coarser, coarser: null };
@@ -116,7 +133,7 @@ export class ListPage {
     const button = hook("more");
     button.disabled = true;
     try {
-      const answer = await this.#latest.ask(this.#list.path, { ...this.#parameters(), limit: PAGE_ROWS, cursor: this.#cursor });
+      const answer = await this.#latest.ask(this.#list.path, { ...this.#asked, limit: PAGE_ROWS, cursor: this.#cursor });
       if (answer === null) return;
       const rows = this.#gathered(answer);
       this.#rows.push(...rows);
@@ -140,11 +157,13 @@ export class ListPage {
     setText(hook("span"), from && Date.parse(from) > 0 ? `${moment(from)} to ${moment(to)}` : this.#range.name === "now" ? "counted since the collector started" : "all that is kept");
   }
 
-  /** What is on screen, as files: the same question with as many rows. */
+  /** What is on screen, as files: the same question with as many rows, in the same order. */
   #links() {
+    const sort = this.#table.sort;
+    const order = sort ? `${sort.descending ? "-" : ""}${API_SORT[sort.column] ?? sort.column}` : "";
     for (const link of document.querySelectorAll("[data-export]")) {
       const format = link.dataset.export;
-      link.href = address(this.#list.path, { ...this.#parameters(), limit: Math.max(1, this.#rows.length), format });
+      link.href = address(this.#list.path, { ...this.#asked, limit: Math.max(1, this.#rows.length), sort: order, format });
       link.download = `weir-${this.#list.name ?? this.#list.path}.${format}`;
     }
   }

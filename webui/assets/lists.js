@@ -23,7 +23,7 @@ export function hostList(now) {
     rest: (others) => othersRow(others, others),
     columns: [
       hostColumn(),
-      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 2 }),
+      ...interfaceColumn(),
       textColumn("protocols", "Protocols", (row) => (row.protocols ?? []).join(", "), { drop: 1 }),
       ...(now ? [bitsColumn("rate-in", "▼ now", (row) => row.rx_bits_per_second), bitsColumn("rate-out", "▲ now", (row) => row.tx_bits_per_second)] : []),
       bytesColumn("in", "▼ In", (row) => row.rx_bytes, { drop: now ? 2 : 1 }),
@@ -35,6 +35,10 @@ export function hostList(now) {
   };
 }
 
+/** Said only where it is not clear anyway. */
+const severalInterfaces = !chosenInterface && document.body.dataset.several === "true";
+const interfaceColumn = () => (severalInterfaces ? [textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 2 })] : []);
+
 const seenColumn = (name, label, time, more) => {
   const column = timeColumn(name, label, time, more);
   return { ...column, sort: (row) => Date.parse(time(row)) || 0, draw: (cell, row) => { if (time(row)) column.draw(cell, row); } };
@@ -45,7 +49,7 @@ const ARROWS = { ingress: "▼", egress: "▲", local: "↺", forwarded: "⇄" }
 function peersCell(cell, row) {
   if (!cell.firstChild) cell.append(element("span"), element("small"));
   setText(cell.firstChild, row.rest ? row.name : row.name || String(row.responder));
-  const where = chosenInterface || !row.interface ? "" : ` · ${row.interface}`;
+  const where = severalInterfaces && row.interface ? ` · ${row.interface}` : "";
   setText(cell.lastChild, row.rest ? "" : `${row.initiator} → ${row.responder}${where}`);
 }
 
@@ -92,7 +96,7 @@ export function addressList(role) {
       hostColumn(role === "source" ? "Source" : "Destination"),
       seenColumn("first", "First seen", (row) => row.first_seen, { drop: 1 }),
       seenColumn("last", "Last seen", (row) => row.last_seen),
-      textColumn("interface", "Interface", (row) => row.interface ?? "", { drop: 2 }),
+      ...interfaceColumn(),
       countColumn("packets", "Packets", (row) => row.packets, { drop: 1 }),
       barColumn("total", "Bytes", (row) => row.bytes, () => most),
     ],
@@ -105,7 +109,7 @@ const transport = (row, ...kinds) => kinds.reduce((sum, kind) => sum + (row.tran
 export function windowList(gather, step) {
   const largest = scale();
   return {
-    path: "windows", field: "windows", parameters: { step }, coarser: step === "auto" ? null : { step: "auto" }, caption: "Windows, newest first",
+    path: "windows", field: "windows", parameters: { step, sum: true }, coarser: step === "auto" ? null : { step: "auto", sum: true }, caption: "Windows, newest first",
     gather, shape: largest.shape,
     key: (row) => row.start,
     none: "Nothing is stored for this range.",

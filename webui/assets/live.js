@@ -4,6 +4,7 @@
 const KEPT_SECONDS = 300;
 /** RFC 6455 section 7.4.1: how the server closes when the session has ended. */
 const POLICY_VIOLATION = 1008;
+const VISIBLE_MILLIS = 60_000;
 const SILENCE_MILLIS = 15_000;
 const RETRY_MILLIS = [500, 1000, 2000, 5000, 10_000];
 
@@ -12,12 +13,13 @@ class LiveFeed {
   #socket = null;
   #failures = 0;
   #silence = 0;
-  #phase = null;
 
   /** The last snapshot or update, with the last window that any frame carried; null before the first. */
   state = null;
   /** `connecting`, `up`, `down` (the collector is away) or `offline` (this site is). */
   link = { state: "connecting", since: new Date().toISOString(), reason: "" };
+  /** What does not work as it should: [{part, reason}], of the collector and of the history. */
+  degraded = [];
   /** Interface name → [{time, rx_bytes, tx_bytes, rx_packets, tx_packets}], oldest first; holes are absent. */
   seconds = new Map();
 
@@ -26,7 +28,10 @@ class LiveFeed {
     this.#listeners.add(listener);
     if (this.state) listener(this, "snapshot");
     else listener(this, "link");
-    if (!this.#socket) this.#connect();
+    if (this.#socket) return;
+    this.#connect();
+    setInterval(() => this.#say(), VISIBLE_MILLIS);
+    document.addEventListener("visibilitychange", () => this.#say());
   }
 
   #connect() {
@@ -35,13 +40,22 @@ class LiveFeed {
     this.#socket = socket;
     socket.addEventListener("message", (event) => this.#receive(event.data));
     socket.addEventListener("close", (event) => this.#closed(event));
+    socket.addEventListener("open", () => this.#say());
     this.#expectFrame();
+  }
+
+  /** A page that is looked at keeps its session. */
+  #say() {
+    if (!document.hidden && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send("visible");
   }
 
   #receive(text) {
     this.#failures = 0;
     const frame = JSON.parse(text);
-    if (frame.type === "link") this.#setLink(frame);
+    if (frame.type === "link") {
+      this.degraded = frame.degraded ?? [];
+      this.#setLink(frame);
+    }
     else if (frame.type === "snapshot" || frame.type === "update") this.#take(frame);
     this.#expectFrame();
   }
@@ -50,43 +64,26 @@ class LiveFeed {
     const lastWindow = frame.last_window ?? this.state?.last_window ?? null;
     this.state = { ...frame, last_window: lastWindow };
     const whole = frame.type === "snapshot";
-    if (whole) this.#startSeconds(frame.seconds ?? []);
+    if (whole) this.seconds = new Map();
+    this.#addSeconds(frame.seconds ?? []);
+    this.degraded = frame.degraded ?? [];
     if (frame.link) this.link = { reason: "", ...frame.link };
     else if (this.link.state !== "up") this.link = { state: "up", since: frame.time, reason: "" };
-    if (this.link.state === "up" && !whole) this.#appendSecond(frame);
     this.#tell(frame.type);
   }
 
-  #startSeconds(series) {
-    this.#phase = null;
-    this.seconds = new Map(series.map(({ interface: name, start, seconds }) => {
+  /** Seconds stand where their own time says: one that is told twice or late makes neither a bump nor a hole. */
+  #addSeconds(series) {
+    for (const { interface: name, start, seconds } of series) {
+      const kept = this.seconds.get(name) ?? [];
       const first = Math.round(Date.parse(start) / 1000);
-      return [name, seconds.map((second, index) => secondOf(first + index, second))];
-    }));
-  }
-
-  /**
-   * Which second an update tells of. Its time is set against the series at the first update after a snapshot, so that
-   * neither its phase nor a late delivery makes a hole; a real hole is more than half a second.
-   */
-  #secondOf(frame) {
-    const told = Date.parse(frame.time) / 1000;
-    if (this.#phase === null) {
-      const last = Math.max(-Infinity, ...[...this.seconds.values()].map((series) => series.at(-1)?.time ?? -Infinity));
-      const phase = told - (last + 1);
-      this.#phase = phase > -1 && phase < 3 ? phase : told - (Math.round(told) - 1);
-    }
-    return Math.round(told - this.#phase);
-  }
-
-  #appendSecond(frame) {
-    const time = this.#secondOf(frame);
-    for (const one of frame.interfaces) {
-      const series = this.seconds.get(one.name) ?? [];
-      const { rx_bytes, tx_bytes, rx_packets, tx_packets } = one.second;
-      if (series.length === 0 || series.at(-1).time < time) series.push({ time, rx_bytes, tx_bytes, rx_packets, tx_packets });
-      while (series.length > 0 && series[0].time < time - KEPT_SECONDS) series.shift();
-      this.seconds.set(one.name, series);
+      // a clock that was set back: what was before stands on another line of time
+      if (kept.length > 0 && first < kept[0].time - KEPT_SECONDS) kept.length = 0;
+      for (const [index, second] of seconds.entries()) {
+        if (kept.length === 0 || kept.at(-1).time < first + index) kept.push(secondOf(first + index, second));
+      }
+      while (kept.length > 0 && kept[0].time <= kept.at(-1).time - KEPT_SECONDS) kept.shift();
+      this.seconds.set(name, kept);
     }
   }
 

@@ -26,6 +26,14 @@ function peakWords(chart, series, who, figure) {
   return peak ? `${who} reached ${phrase(figure(peak.value))} at ${clockTime(peak.time * 1000)}.` : "";
 }
 
+const LATE_SECONDS = 3;
+
+/** The newest second that all interfaces have told of; one that has been silent for longer is not waited for. */
+function wholeUntil(ends) {
+  const newest = Math.max(...ends);
+  return Math.min(...ends.filter((end) => end > newest - LATE_SECONDS));
+}
+
 /** Second by second, the sum over the chosen interfaces. */
 function summed(feed, interfaces) {
   const sums = new Map();
@@ -38,7 +46,8 @@ function summed(feed, interfaces) {
       sums.set(second.time, sum);
     }
   }
-  return [...sums.values()].sort((a, b) => a.time - b.time);
+  const end = wholeUntil(interfaces.map(({ name }) => feed.seconds.get(name)?.at(-1)?.time ?? -Infinity));
+  return [...sums.values()].filter((second) => second.time <= end).sort((a, b) => a.time - b.time);
 }
 
 let latest = [];

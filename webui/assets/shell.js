@@ -35,16 +35,14 @@ function showAlerts({ state }) {
   setText(badge, String(state.open_alerts));
 }
 
-function showDegraded({ state }) {
+function showDegraded({ state, link, degraded }) {
   const place = hook("degraded");
-  if (!state || !place) return;
-  // the trouble of the history is the page's own: frames come from the collector
-  const own = [...place.querySelectorAll("[data-part=history]")];
-  const wanted = (state.degraded ?? []).map(({ part, reason }) => `${part}\n${reason}`).join("\n\n");
+  // before the first frame stands what the page came with
+  if (!place || (!state && link.state === "connecting")) return;
+  const wanted = degraded.map(({ part, reason }) => `${part}\n${reason}`).join("\n\n");
   if (place.dataset.parts === wanted) return;
   place.dataset.parts = wanted;
-  place.replaceChildren(...own, ...(state.degraded ?? []).map(({ part, reason }) =>
-    element("p", { class: "banner warn" }, element("b", {}, part), ` ${reason}`)));
+  place.replaceChildren(...degraded.map(({ part, reason }) => element("p", { class: "banner warn" }, element("b", {}, part), ` ${reason}`)));
 }
 
 // ── Clock: the machine's time as it was last told, carried on ──

@@ -37,8 +37,8 @@ function notCaptured({ state }) {
   return { tone: "warn", word: "Not all is captured.", text: `${name}${more} is ${how === "gone" ? "gone" : "in error"}${reason ? `: ${reason}` : "."}` };
 }
 
-function degraded({ state }) {
-  const first = state?.degraded?.[0];
+function degraded({ degraded: parts }) {
+  const [first] = parts;
   return first && { tone: "warn", word: "Degraded.", text: `${first.part}: ${first.reason}` };
 }
 

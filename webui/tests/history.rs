@@ -126,6 +126,73 @@ async fn a_roll_up_that_runs_again_or_late_changes_no_sum() {
     assert_eq!(total.0, 100 * WINDOW_RX + 1_300);
 }
 
+/// A window in which two interfaces in totals saw the same three hosts, and one that is not in totals likewise.
+fn three_interfaces(sequence: u64) -> JournalEntry {
+    let mut whole = window(at(10), &[1, 2, 3]);
+    let first = whole.interfaces[0].clone();
+    for (name, in_totals) in [("wlan0", true), ("lo", false)] {
+        let mut other = first.clone();
+        other.interface = name.to_owned();
+        other.in_totals = in_totals;
+        whole.interfaces.push(other);
+    }
+    JournalEntry { sequence, previous_sequence: sequence - 1, record: JournalRecord::Window(Box::new(whole)) }
+}
+
+#[actix_web::test]
+async fn all_interfaces_are_those_in_totals_and_a_host_on_two_of_them_is_one_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    store.store_entries("journal", &[three_interfaces(1)]).await.unwrap();
+    let hosts = store.hosts(&list(range(0, 100), "", 10)).await.unwrap().list;
+    assert_eq!(hosts.rows.len(), 3);
+    assert!(hosts.rows.iter().all(|row| row.interface == "eth0+wlan0" && row.traffic.rx.bytes == 2_000));
+    assert_eq!(hosts.others.traffic.rx.bytes, 600);
+    let series = |summed: bool, interface: Option<&str>| SeriesQuery {
+        range: range(0, 100),
+        interface: interface.map(str::to_owned),
+        summed,
+        search: String::new(),
+        step_millis: Some(0),
+        limit: 10,
+        before: None,
+    };
+    let parts = store.series(&series(false, None)).await.unwrap().windows;
+    let names: Vec<&str> = parts[0].interfaces.iter().map(|part| part.interface.as_str()).collect();
+    assert_eq!(names, ["eth0", "wlan0"]);
+    let sum = store.series(&series(true, None)).await.unwrap().windows;
+    assert_eq!(sum[0].interfaces.len(), 1);
+    assert_eq!(sum[0].interfaces[0].captured.rx.bytes, 2 * 3_300);
+    assert_eq!(sum[0].interfaces[0].application["https"].bytes, 2 * (3_300 + 1_700));
+    let lo = store.series(&series(true, Some("lo"))).await.unwrap().windows;
+    assert_eq!(
+        (lo[0].interfaces[0].interface.as_str(), lo[0].interfaces[0].captured.rx.bytes),
+        ("lo", 3_300)
+    );
+    let (_, totals) = store.totals(range(0, 100), None).await.unwrap();
+    assert_eq!(totals.captured.rx.bytes, 2 * 3_300);
+    assert_eq!(store.applications(range(0, 100), Some("lo")).await.unwrap()["https"].bytes, 5_000);
+}
+
+#[actix_web::test]
+async fn what_a_router_forwards_between_two_interfaces_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let mut entry = three_interfaces(1);
+    if let JournalRecord::Window(window) = &mut entry.record {
+        for part in &mut window.interfaces {
+            part.directions.forwarded_in = part.captured.rx;
+            part.directions.forwarded_out = part.captured.tx;
+        }
+    }
+    store.store_entries("journal", &[entry]).await.unwrap();
+    let hosts = store.hosts(&list(range(0, 100), "", 10)).await.unwrap().list;
+    assert_eq!(hosts.rows.len(), 3);
+    assert!(hosts.rows.iter().all(|row| row.traffic.rx.bytes == 1_000 && row.traffic.tx.bytes == 500));
+    let (_, totals) = store.totals(range(0, 100), None).await.unwrap();
+    assert_eq!((totals.captured.rx.bytes, totals.captured.tx.bytes), (2 * 3_300, 0));
+}
+
 #[actix_web::test]
 async fn pages_of_a_list_have_each_row_once_and_the_last_remainder_is_what_no_page_had() {
     let folder = tempfile::tempdir().unwrap();
@@ -168,6 +235,7 @@ async fn search_finds_parts_of_addresses_names_protocols_and_ports() {
     let windows = |search: &str| SeriesQuery {
         range: all,
         interface: None,
+        summed: false,
         search: search.to_owned(),
         step_millis: Some(0),
         limit: 100,
@@ -292,6 +360,7 @@ async fn a_page_over_seven_days_is_fast() {
         let query = SeriesQuery {
             range: week,
             interface: None,
+            summed: false,
             search: search.to_owned(),
             step_millis: step,
             limit: 1_000,

@@ -26,6 +26,7 @@ fn query() -> SeriesQuery {
     SeriesQuery {
         range: everything(),
         interface: None,
+        summed: false,
         search: String::new(),
         step_millis: Some(0),
         limit: 10_000,

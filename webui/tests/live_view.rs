@@ -10,20 +10,22 @@ mod support;
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use support::browser::{Browser, Socket};
 use support::peer::Peer;
-use support::traffic::{snapshot, update};
+use support::traffic::{snapshot, update, window_entry};
 use support::{Service, eventually};
 use tokio_tungstenite::tungstenite::Message;
 use weir_shared::live::Live;
 
 async fn next(socket: &mut Socket) -> Option<Value> {
     loop {
-        let message = tokio::time::timeout(Duration::from_secs(10), socket.next())
+        let message = tokio::time::timeout(Duration::from_secs(30), socket.next())
             .await
-            .expect("no frame in ten seconds");
+            .expect("no frame in thirty seconds");
         match message {
             Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -69,7 +71,7 @@ async fn a_browser_gets_a_snapshot_then_updates_then_the_loss_of_the_link() {
     let then = next_of(&mut socket, "update").await;
     assert_eq!(then["sequence"], 2);
     assert_eq!(then["interfaces"][0]["second"]["rx_bytes"], 5_000);
-    assert!(then.get("seconds").is_none());
+    assert_eq!(then["seconds"][0]["seconds"].as_array().unwrap().len(), 3);
     let mut late = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
     let whole = next_of(&mut late, "snapshot").await;
     assert_eq!(whole["seconds"][0]["seconds"][2], serde_json::json!([5_000, 2_500, 50, 25]));
@@ -128,6 +130,65 @@ async fn a_browser_that_does_not_read_gets_a_snapshot_later_and_delays_nobody() 
     };
     assert_eq!(caught_up["sequence"], 120);
     assert!(updates < 119, "nothing was skipped");
+    peer.stop().await;
+    service.stop().await;
+}
+
+/// Another program's connection to the service's database.
+async fn other_program(service: &Service) -> sqlx::SqliteConnection {
+    SqliteConnectOptions::new().filename(service.folder.path().join("weir.db")).connect().await.unwrap()
+}
+
+#[actix_web::test]
+async fn a_locked_database_is_said_on_open_pages_and_taken_back_when_it_is_free() {
+    let service = Service::start().await;
+    let entries = vec![window_entry(1, &[1])];
+    let peer = Peer::start(&service.socket(), "first", entries);
+    let browser = linked(&service).await;
+    let mut socket = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
+    next_of(&mut socket, "snapshot").await;
+    eventually("the first window", || async { service.store.position().await.unwrap().map(drop) }).await;
+    let mut other = other_program(&service).await;
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    peer.append(window_entry(2, &[1]));
+    let told = next_of(&mut socket, "link").await;
+    assert_eq!(told["degraded"][0]["part"], "history");
+    assert_eq!(told["degraded"][0]["reason"], "the database is locked by another program");
+    let ready = Browser::new(service.port).get("/readyz").await;
+    assert_eq!(ready.status(), 503);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(next_of(&mut socket, "link").await["degraded"], serde_json::json!([]));
+    eventually("being ready again", || async {
+        (Browser::new(service.port).get("/readyz").await.status() == 200).then_some(())
+    })
+    .await;
+    assert_eq!(service.store.position().await.unwrap().unwrap().sequence, 2);
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn a_page_that_is_looked_at_keeps_its_session_until_its_time_is_over() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", Vec::new());
+    let browser = linked(&service).await;
+    let mut socket = browser.socket("/ws/live", Some(&browser.site)).await.unwrap();
+    next_of(&mut socket, "snapshot").await;
+    let mut other = other_program(&service).await;
+    sqlx::query("UPDATE session SET last_seen = last_seen - 1500000").execute(&mut other).await.unwrap();
+    socket.send(Message::text("visible")).await.unwrap();
+    eventually("the session being used", || async {
+        let mut other = other_program(&service).await;
+        let used: i64 = sqlx::query_scalar("SELECT max(last_seen) - max(created) FROM session")
+            .fetch_one(&mut other)
+            .await
+            .unwrap();
+        (used >= 0).then_some(())
+    })
+    .await;
+    sqlx::query("UPDATE session SET created = created - 43300000").execute(&mut other).await.unwrap();
+    let closed = async { while next(&mut socket).await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(5), closed).await.expect("still open after its twelve hours");
     peer.stop().await;
     service.stop().await;
 }

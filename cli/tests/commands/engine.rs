@@ -90,7 +90,7 @@ fn answer(
             let list = Ranked { rows: vec![flow()], others: Others::default() };
             reply.send(Since { since, list }).unwrap();
         }
-        Command::Days(reply) => reply.send(Vec::new()).unwrap(),
+        Command::Days(reply) => reply.send(Since { since, list: Vec::new() }).unwrap(),
         Command::Subscribe(reply) => {
             let snapshot = Live::Snapshot { sequence: 0, now: update(), seconds: Vec::new() };
             reply.send(Subscription { snapshot, updates: updates.subscribe() }).unwrap();
@@ -199,6 +199,7 @@ fn update() -> Update {
         last_sequence: 0,
         open_alerts: 1,
         window_millis: 10_000,
+        recent_seconds: Vec::new(),
     }
 }
 

@@ -7,6 +7,8 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 const MOST_INTERFACES: usize = 65_536;
+/// In April 2262: what a broken stamp becomes leaves room for the end of the window that it is in.
+const LATEST: u64 = i64::MAX.unsigned_abs();
 
 #[derive(Clone, Copy, Debug)]
 struct Interface {
@@ -226,8 +228,8 @@ impl Interface {
             }
         };
         let offset = i128::from(self.offset) * 1_000_000_000;
-        u64::try_from(i128::try_from(nanos).unwrap_or(i128::MAX).saturating_add(offset).max(0))
-            .unwrap_or(u64::MAX)
+        let nanos = i128::try_from(nanos).unwrap_or(i128::MAX).saturating_add(offset);
+        u64::try_from(nanos.max(0)).unwrap_or(u64::MAX).min(LATEST)
     }
 }
 

@@ -14,6 +14,8 @@ use super::command::Subscription;
 
 /// Rows of each live list; more are fetched with the list calls.
 const LIVE_ROWS: usize = 50;
+/// Newest seconds in an update: a late one tells of more than one.
+const RECENT_SECONDS: usize = 5;
 /// A reader that lags by more gets a fresh snapshot.
 const UPDATES_KEPT: usize = 16;
 
@@ -46,7 +48,9 @@ impl Engine {
     pub(super) fn publish(&mut self, now: Timestamp, window_closed: bool) {
         self.publisher.sequence = self.publisher.sequence.saturating_add(1);
         if self.publisher.has_readers() {
-            let update = self.update(now, window_closed);
+            let mut update = self.update(now, window_closed);
+            let ids = self.captures.iter().filter_map(|capture| capture.id);
+            update.recent_seconds = ids.map(|id| self.traffic.seconds(id, RECENT_SECONDS)).collect();
             let live = Live::Update { sequence: self.publisher.sequence, now: update };
             // an error says that the last reader has just left
             drop(self.publisher.updates.send(Arc::new(live)));
@@ -56,7 +60,7 @@ impl Engine {
     pub(super) fn subscription(&self, now: Timestamp) -> Subscription {
         let updates = self.publisher.updates.subscribe();
         let ids = self.captures.iter().filter_map(|capture| capture.id);
-        let seconds = ids.map(|id| self.traffic.seconds(id)).collect();
+        let seconds = ids.map(|id| self.traffic.seconds(id, usize::MAX)).collect();
         let now = self.update(now, true);
         Subscription { snapshot: Live::Snapshot { sequence: self.publisher.sequence, now, seconds }, updates }
     }
@@ -71,6 +75,7 @@ impl Engine {
             last_sequence: self.last_sequence(),
             open_alerts: u32::try_from(self.alerts.open()).unwrap_or(u32::MAX),
             window_millis: self.window_millis(),
+            recent_seconds: Vec::new(),
         }
     }
 

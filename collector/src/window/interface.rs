@@ -57,12 +57,14 @@ impl Interface {
         (self.last_second, self.seconds.back().copied().unwrap_or_default())
     }
 
-    pub(super) fn series(&self, name: &str) -> SecondSeries {
-        let start = (self.last_second + 1).saturating_sub(self.seconds.len() as u64);
+    /// The newest `most` seconds.
+    pub(super) fn series(&self, name: &str, most: usize) -> SecondSeries {
+        let older = self.seconds.len().saturating_sub(most);
+        let start = (self.last_second + 1).saturating_sub((self.seconds.len() - older) as u64);
         SecondSeries {
             interface: name.to_owned(),
             start: timestamp(start.saturating_mul(1_000_000_000)),
-            seconds: self.seconds.iter().copied().collect(),
+            seconds: self.seconds.iter().skip(older).copied().collect(),
         }
     }
 }

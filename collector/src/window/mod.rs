@@ -177,8 +177,8 @@ impl Traffic {
         self.interface(id).map_or((0, RxTx::default()), |(_, interface)| interface.last_second())
     }
 
-    /// The last 300 seconds, without holes.
-    pub fn seconds(&self, id: u16) -> SecondSeries {
+    /// At most so many of the last 300 seconds, without holes.
+    pub fn seconds(&self, id: u16, most: usize) -> SecondSeries {
         let Some((capture, interface)) = self.interface(id) else {
             return SecondSeries {
                 interface: String::new(),
@@ -186,7 +186,7 @@ impl Traffic {
                 seconds: Vec::new(),
             };
         };
-        interface.series(&capture.name)
+        interface.series(&capture.name, most)
     }
 
     pub fn totals(&self, id: u16) -> InterfaceTotals {

@@ -172,7 +172,12 @@ prop_compose! {
         (last_sequence, open_alerts, window_millis, reason) in (any::<u64>(), any::<u32>(), any::<u32>(), ".*"),
     ) -> Update {
         let degraded = vec![Degraded { part: "capture".to_owned(), reason }];
-        Update { time, interfaces, last_window, losses, degraded, last_sequence, open_alerts, window_millis }
+        let recent_seconds = vec![SecondSeries {
+            interface: "eth0".to_owned(), start: time, seconds: vec![RxTx::default(); 2],
+        }];
+        Update {
+            time, interfaces, last_window, losses, degraded, last_sequence, open_alerts, window_millis, recent_seconds,
+        }
     }
 }
 

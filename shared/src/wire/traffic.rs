@@ -73,6 +73,7 @@ impl From<&Update> for v1::Update {
             last_sequence: update.last_sequence,
             open_alerts: update.open_alerts,
             window_millis: update.window_millis,
+            recent_seconds: to_wire(&update.recent_seconds),
         }
     }
 }
@@ -90,6 +91,7 @@ impl TryFrom<v1::Update> for Update {
             last_sequence: update.last_sequence,
             open_alerts: update.open_alerts,
             window_millis: update.window_millis,
+            recent_seconds: each(update.recent_seconds)?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `/healthz`: the process answers. `/readyz`: history is written and the collector is there.
+//! `/healthz`: the process answers. `/readyz`: history is written up to now and the collector is there.
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
@@ -17,7 +17,8 @@ pub(super) async fn readyz(state: web::Data<State>) -> HttpResponse {
         LinkState::Up { .. } => None,
         LinkState::Down { reason, .. } => Some(reason),
     };
-    let ready = database.is_none() && collector.is_none();
+    let behind = state.hub.behind();
+    let ready = database.is_none() && collector.is_none() && behind.is_none();
     let part = |trouble: Option<String>| match trouble {
         None => json!({ "status": "ok" }),
         Some(reason) => json!({ "status": "failed", "reason": reason }),
@@ -27,5 +28,6 @@ pub(super) async fn readyz(state: web::Data<State>) -> HttpResponse {
         "status": if ready { "ok" } else { "failed" },
         "database": part(database),
         "collector": part(collector),
+        "ingest": part(behind),
     }))
 }

@@ -9,7 +9,6 @@ use crate::auth::LoggedIn;
 use crate::live::hub::LinkState;
 use crate::pages;
 use crate::pages::view::{InterfaceChoice, Link, Shell};
-use weir_shared::health::Degraded;
 
 /// What links between pages keep.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -20,10 +19,6 @@ pub(super) struct Kept {
 /// What the frame around a page shows.
 pub(super) fn shell(state: &State, caller: &LoggedIn, kept: &Kept) -> Shell {
     let now = state.hub.now();
-    let mut degraded = now.degraded;
-    if let Some(reason) = state.store.trouble() {
-        degraded.push(Degraded { part: "history".to_owned(), reason });
-    }
     Shell {
         user: caller.session.user.clone(),
         csrf: caller.session.form_token.clone(),
@@ -34,13 +29,14 @@ pub(super) fn shell(state: &State, caller: &LoggedIn, kept: &Kept) -> Shell {
             .map(|(name, state)| InterfaceChoice { name, state })
             .collect(),
         interface: kept.interface.clone().filter(|name| !name.is_empty()),
+        several: state.hub.in_totals().names.len() > 1,
         link: match state.hub.link() {
             LinkState::Up { since } => Link::Up { since },
             LinkState::Down { since, reason } => Link::Down { since, reason },
         },
         losses: now.losses,
         open_alerts: now.open_alerts,
-        degraded,
+        degraded: now.degraded,
         exposed_without_tls: state.exposed_without_tls,
     }
 }

@@ -55,13 +55,14 @@ pub(super) async fn run(ingest: &Ingest) {
 async fn follow(ingest: &Ingest, backoff: &mut Backoff) -> Result<(), IngestError> {
     let collector = Collector::connect(&ingest.socket).await?;
     let position = ingest.store.position().await;
-    ingest.store.note(&position);
+    let stored = |position: &Option<Position>| position.as_ref().map_or(0, |position| position.sequence);
+    ingest.note(&position, position.as_ref().ok().map(stored));
     let (opened, mut entries) = open(ingest, &collector, position?).await?;
     loop {
         let Some(first) = entries.next().await else { return Ok(()) };
         let (batch, end) = gather(first?, &mut entries).await;
         let stored = ingest.store.store_entries(&opened.journal_id, &batch).await;
-        ingest.store.note(&stored);
+        ingest.note(&stored, batch.last().map(|entry| entry.sequence));
         let known = stored?.iter().filter(|stored| **stored == Stored::Known).count();
         if known > 0 {
             tracing::debug!(known, "{known} entries had been stored before");
@@ -115,7 +116,7 @@ async fn store_gap(ingest: &Ingest, next: &Position, reason: String) -> Result<(
         kernel: KernelCounters::default(),
     };
     let stored = ingest.store.store_own_gap(&gap, next).await;
-    ingest.store.note(&stored);
+    ingest.note(&stored, Some(next.sequence));
     Ok(stored?)
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::hub::Hub;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// What all tasks need.
 #[derive(Clone, Debug)]
@@ -25,6 +25,12 @@ pub struct Ingest {
 }
 
 impl Ingest {
+    /// Tells pages and `/readyz` how writing goes, and how far the journal has been stored.
+    fn note<T>(&self, outcome: &Result<T, StoreError>, stored_sequence: Option<u64>) {
+        self.store.note(outcome);
+        self.hub.history(self.store.trouble(), stored_sequence.filter(|_| outcome.is_ok()));
+    }
+
     /// Runs all tasks until told to stop.
     pub async fn run(self) {
         tokio::join!(journal::run(&self), live::run(&self), days::run(&self));

@@ -19,24 +19,26 @@ pub(super) struct Shown<'a> {
     pub(super) link: &'a LinkState,
     pub(super) update: &'a Update,
     pub(super) last_window: Option<&'a Window>,
+    pub(super) degraded: &'a [Degraded],
+    /// In a snapshot the last minutes, in an update the newest seconds.
+    pub(super) seconds: &'a [SecondSeries],
 }
 
-pub(super) fn snapshot(shown: &Shown<'_>, seconds: &[SecondSeries]) -> Option<Arc<str>> {
-    text(&frame("snapshot", shown, Some(seconds.iter().map(Into::into).collect())))
+/// `kind` is `snapshot` or `update`.
+pub(super) fn whole(kind: &'static str, shown: &Shown<'_>) -> Option<Arc<str>> {
+    text(&frame(kind, shown))
 }
 
-pub(super) fn update(shown: &Shown<'_>) -> Option<Arc<str>> {
-    text(&frame("update", shown, None))
-}
-
-pub(super) fn link(link: &LinkState) -> Option<Arc<str>> {
+/// The link alone, with what is degraded: the collector says nothing while it is away.
+pub(super) fn link(link: &LinkState, degraded: &[Degraded]) -> Option<Arc<str>> {
     #[derive(Serialize)]
     struct Alone<'a> {
         r#type: &'static str,
         #[serde(flatten)]
         link: LinkItem<'a>,
+        degraded: &'a [Degraded],
     }
-    text(&Alone { r#type: "link", link: link.into() })
+    text(&Alone { r#type: "link", link: link.into(), degraded })
 }
 
 fn text(frame: &impl Serialize) -> Option<Arc<str>> {
@@ -76,11 +78,10 @@ struct Frame<'a> {
     degraded: &'a [Degraded],
     open_alerts: u32,
     last_sequence: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seconds: Option<Vec<SecondsItem<'a>>>,
+    seconds: Vec<SecondsItem<'a>>,
 }
 
-fn frame<'a>(kind: &'static str, shown: &Shown<'a>, seconds: Option<Vec<SecondsItem<'a>>>) -> Frame<'a> {
+fn frame<'a>(kind: &'static str, shown: &Shown<'a>) -> Frame<'a> {
     let update = shown.update;
     Frame {
         r#type: kind,
@@ -91,10 +92,10 @@ fn frame<'a>(kind: &'static str, shown: &Shown<'a>, seconds: Option<Vec<SecondsI
         interfaces: update.interfaces.iter().map(Into::into).collect(),
         last_window: shown.last_window.map(Into::into),
         losses: &update.losses,
-        degraded: &update.degraded,
+        degraded: shown.degraded,
         open_alerts: update.open_alerts,
         last_sequence: update.last_sequence,
-        seconds,
+        seconds: shown.seconds.iter().map(Into::into).collect(),
     }
 }
 

@@ -1,23 +1,22 @@
 //! The newest state of the collector, and the fan-out of its updates. A reader that is slow misses updates and gets a whole
 //! snapshot later; the task that feeds the hub never waits for it.
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, RwLock};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::broadcast;
 use weir_shared::client::Collector;
 use weir_shared::health::{CaptureState, Degraded, Status};
 use weir_shared::live::{Live, SecondSeries, Update};
-use weir_shared::report::{RxTx, Window};
+use weir_shared::report::Window;
 
 use super::frame;
+use super::seconds::Seconds;
+use crate::store::scope::routes;
 
 /// Updates that a reader may be behind before it gets a snapshot instead.
 const BEHIND: usize = 8;
-/// Seconds a snapshot carries of each interface.
-const SECONDS: usize = 300;
-/// Interfaces of which seconds are kept.
-const MOST_INTERFACES: usize = 256;
+/// Journal entries that may wait to be stored before that is said.
+const MOST_WAITING: u64 = 10;
 
 /// Whether the collector is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +37,15 @@ pub struct Now {
     pub degraded: Vec<Degraded>,
 }
 
+/// Interfaces that count in totals.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// None where no interface does; then all are meant.
+    pub names: Vec<String>,
+    /// Packets pass between them, so that the same ones stand in the lists of two.
+    pub forwards: bool,
+}
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Hub {
@@ -53,14 +61,11 @@ struct Inner {
     sequence: u64,
     update: Option<Update>,
     last_window: Option<Window>,
-    seconds: HashMap<String, Seconds>,
-}
-
-/// The last seconds of one interface.
-#[derive(Debug)]
-struct Seconds {
-    next: Timestamp,
-    values: VecDeque<RxTx>,
+    seconds: Seconds,
+    /// Why the history cannot be written.
+    history_trouble: Option<String>,
+    /// How far the journal has been stored; None before that is known.
+    stored_sequence: Option<u64>,
 }
 
 impl Default for Hub {
@@ -80,7 +85,9 @@ impl Hub {
                 sequence: 0,
                 update: None,
                 last_window: None,
-                seconds: HashMap::new(),
+                seconds: Seconds::default(),
+                history_trouble: None,
+                stored_sequence: None,
             })),
             frames: broadcast::Sender::new(BEHIND),
         }
@@ -92,7 +99,7 @@ impl Hub {
         inner.collector = Some(collector);
         inner.status = status.or_else(|| inner.status.take());
         inner.link = LinkState::Up { since: Timestamp::now() };
-        self.send(frame::link(&inner.link));
+        self.send(inner.link_frame());
     }
 
     /// The link went down, or an attempt failed for this reason. The time stays that of the first failure.
@@ -106,7 +113,7 @@ impl Hub {
         inner.collector = None;
         if inner.link != down {
             inner.link = down;
-            self.send(frame::link(&inner.link));
+            self.send(inner.link_frame());
         }
     }
 
@@ -122,30 +129,45 @@ impl Hub {
         self.inner.read().ok()?.collector.clone()
     }
 
+    /// Why the history cannot be written, and how far the journal has been stored; None: as before. Open pages are told
+    /// at once.
+    pub fn history(&self, trouble: Option<String>, stored_sequence: Option<u64>) {
+        let Ok(mut inner) = self.inner.write() else { return };
+        let changed = inner.history_trouble != trouble;
+        inner.history_trouble = trouble;
+        inner.stored_sequence = stored_sequence.or(inner.stored_sequence);
+        if changed {
+            self.send(inner.link_frame());
+        }
+    }
+
+    /// Why the newest windows are not in the history yet; None where they are.
+    pub fn behind(&self) -> Option<String> {
+        self.inner.read().ok()?.behind()
+    }
+
     /// Takes what the collector said last and passes it on.
     pub fn publish(&self, live: Live) {
         let Ok(mut inner) = self.inner.write() else { return };
         let (sequence, mut now, whole) = match live {
             Live::Snapshot { sequence, now, seconds } => {
-                inner.seconds = seconds.into_iter().take(MOST_INTERFACES).map(Seconds::of).collect();
+                inner.seconds.replace(seconds);
                 (sequence, now, true)
             }
             Live::Update { sequence, now } => {
-                inner.add_seconds(&now);
+                inner
+                    .seconds
+                    .retain(|name| now.interfaces.iter().any(|interface| interface.interface == name));
+                inner.seconds.add(&now.recent_seconds);
                 (sequence, now, false)
             }
         };
         let window = now.last_window.take();
-        let heard = self.frames.receiver_count() > 0;
-        let text = if whole || !heard {
-            None
-        } else {
-            let update =
-                frame::Shown { sequence, link: &inner.link, update: &now, last_window: window.as_ref() };
-            frame::update(&update)
-        };
+        let recent = std::mem::take(&mut now.recent_seconds);
         inner.sequence = sequence;
         inner.update = Some(now);
+        let heard = self.frames.receiver_count() > 0;
+        let text = if heard && !whole { inner.frame("update", window.as_ref(), &recent) } else { None };
         inner.last_window = window.or_else(|| inner.last_window.take());
         let text = text.or_else(|| if whole && heard { inner.snapshot() } else { None });
         drop(inner);
@@ -157,7 +179,7 @@ impl Hub {
         let Ok(inner) = self.inner.read() else { return (None, self.frames.subscribe()) };
         // under the lock, so that no update falls between the two
         let receiver = self.frames.subscribe();
-        let first = inner.snapshot().or_else(|| frame::link(&inner.link));
+        let first = inner.snapshot().or_else(|| inner.link_frame());
         (first, receiver)
     }
 
@@ -175,9 +197,24 @@ impl Hub {
                 interfaces.iter().map(|interface| (interface.interface.clone(), interface.state)).collect();
             now.losses = update.losses.values().fold(0, |sum, count| sum.saturating_add(*count));
             now.open_alerts = update.open_alerts;
-            now.degraded.clone_from(&update.degraded);
         }
+        now.degraded = inner.degraded();
         now
+    }
+
+    /// What "all interfaces" means now.
+    pub fn in_totals(&self) -> Scope {
+        let Ok(inner) = self.inner.read() else { return Scope::default() };
+        let interfaces = inner.update.iter().flat_map(|update| &update.interfaces);
+        let windows = inner.last_window.iter().flat_map(|window| &window.interfaces);
+        let counted: Vec<_> = windows.filter(|window| window.in_totals).collect();
+        Scope {
+            names: interfaces
+                .filter(|interface| interface.in_totals)
+                .map(|interface| interface.interface.clone())
+                .collect(),
+            forwards: routes(&counted),
+        }
     }
 
     /// Without readers a frame is for nobody.
@@ -193,59 +230,45 @@ impl Hub {
 
 impl Inner {
     fn snapshot(&self) -> Option<Arc<str>> {
-        let update = self.update.as_ref()?;
-        let mut seconds: Vec<SecondSeries> =
-            self.seconds.iter().map(|(name, seconds)| seconds.series(name)).collect();
-        seconds.sort_by(|a, b| a.interface.cmp(&b.interface));
+        self.frame("snapshot", self.last_window.as_ref(), &self.seconds.all())
+    }
+
+    fn frame(
+        &self,
+        kind: &'static str,
+        window: Option<&Window>,
+        seconds: &[SecondSeries],
+    ) -> Option<Arc<str>> {
+        let degraded = self.degraded();
         let shown = frame::Shown {
             sequence: self.sequence,
             link: &self.link,
-            update,
-            last_window: self.last_window.as_ref(),
+            update: self.update.as_ref()?,
+            last_window: window,
+            degraded: &degraded,
+            seconds,
         };
-        frame::snapshot(&shown, &seconds)
+        frame::whole(kind, &shown)
     }
 
-    fn add_seconds(&mut self, now: &Update) {
-        self.seconds.retain(|name, _| now.interfaces.iter().any(|interface| interface.interface == *name));
-        for interface in now.interfaces.iter().take(MOST_INTERFACES) {
-            self.seconds
-                .entry(interface.interface.clone())
-                .or_insert_with(|| Seconds { next: whole_second(now.time), values: VecDeque::new() })
-                .push(interface.second);
-        }
-    }
-}
-
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-impl Seconds {
-    fn of(series: SecondSeries) -> (String, Self) {
-        let length = i64::try_from(series.seconds.len()).unwrap_or(0);
-        let next = series.start.checked_add(SignedDuration::from_secs(length)).unwrap_or(series.start);
-        let mut values: VecDeque<RxTx> = series.seconds.into();
-        while values.len() > SECONDS {
-            values.pop_front();
-        }
-        (series.interface, Self { next, values })
+    fn link_frame(&self) -> Option<Arc<str>> {
+        frame::link(&self.link, &self.degraded())
     }
 
-    fn push(&mut self, second: RxTx) {
-        if self.values.len() == SECONDS {
-            self.values.pop_front();
-        }
-        self.values.push_back(second);
-        self.next = self.next.checked_add(SignedDuration::from_secs(1)).unwrap_or(self.next);
+    /// Trouble of the collector's parts, and this program's own.
+    fn degraded(&self) -> Vec<Degraded> {
+        let told = self.update.iter().flat_map(|update| update.degraded.iter().cloned());
+        let own = [self.history_trouble.clone(), self.behind()].into_iter().flatten();
+        told.chain(own.map(|reason| Degraded { part: "history".to_owned(), reason })).collect()
     }
 
-    fn series(&self, name: &str) -> SecondSeries {
-        let length = i64::try_from(self.values.len()).unwrap_or(0);
-        SecondSeries {
-            interface: name.to_owned(),
-            start: self.next.checked_sub(SignedDuration::from_secs(length)).unwrap_or(self.next),
-            seconds: self.values.iter().copied().collect(),
-        }
+    /// Why the newest windows are not in the history yet.
+    fn behind(&self) -> Option<String> {
+        let last = self.update.as_ref()?.last_sequence;
+        let waiting = last.saturating_sub(self.stored_sequence?);
+        let up = matches!(self.link, LinkState::Up { .. });
+        (up && waiting > MOST_WAITING).then(|| {
+            format!("the last {waiting} entries of the collector's journal are not stored yet; it keeps them meanwhile")
+        })
     }
 }

@@ -2,4 +2,5 @@
 pub mod frame;
 pub mod hub;
 pub mod packets;
+mod seconds;
 pub mod session;

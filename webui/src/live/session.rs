@@ -22,6 +22,9 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const SILENT_FOR: Duration = Duration::from_secs(45);
 /// A log-out ends open WebSockets within five seconds.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
+/// What a page says once a minute while it is visible.
+const VISIBLE: &str = "visible";
+const TOUCH_EVERY: Duration = Duration::from_secs(50);
 /// A browser has little to say.
 const LARGEST_FRAME_BYTES: usize = 4 << 10;
 
@@ -42,6 +45,14 @@ impl Permit {
         Self { store: store.clone(), session }
     }
 
+    /// A page that is looked at keeps its session from ending idle; the end of its time stays.
+    pub(super) async fn touch(self) {
+        let Some(token) = self.session else { return };
+        if let Err(error) = self.store.touch_session(&token, Timestamp::now()).await {
+            tracing::debug!(%error, "the use of a session could not be noted: {error}");
+        }
+    }
+
     /// False once the session is known to have ended.
     pub(super) async fn stands(self) -> bool {
         match self.session {
@@ -57,8 +68,12 @@ pub(crate) async fn open(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Error> {
-    let session =
-        Session { hub: state.hub.clone(), permit: Permit::of(&state.store, &caller), heard: Instant::now() };
+    let session = Session {
+        hub: state.hub.clone(),
+        permit: Permit::of(&state.store, &caller),
+        heard: Instant::now(),
+        touched: None,
+    };
     std::future::ready(
         ws::WsResponseBuilder::new(session, &request, body).frame_size(LARGEST_FRAME_BYTES).start(),
     )
@@ -69,6 +84,7 @@ struct Session {
     hub: Hub,
     permit: Permit,
     heard: Instant,
+    touched: Option<Instant>,
 }
 
 type Context = ws::WebsocketContext<Session>;
@@ -109,6 +125,15 @@ fn end(context: &mut Context) {
     context.stop();
 }
 
+impl Session {
+    fn seen(&mut self, context: &mut Context) {
+        if self.touched.is_none_or(|touched| touched.elapsed() >= TOUCH_EVERY) {
+            self.touched = Some(Instant::now());
+            context.spawn(actix::fut::wrap_future::<_, Self>(self.permit.clone().touch()));
+        }
+    }
+}
+
 impl StreamHandler<Result<Arc<str>, BroadcastStreamRecvError>> for Session {
     fn handle(&mut self, frame: Result<Arc<str>, BroadcastStreamRecvError>, context: &mut Context) {
         match frame {
@@ -132,6 +157,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session {
                 context.close(reason);
                 context.stop();
             }
+            Ok(ws::Message::Text(text)) if text == VISIBLE => self.seen(context),
             Err(_) => context.stop(),
             _ => {}
         }

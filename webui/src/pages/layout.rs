@@ -85,7 +85,7 @@ pub(super) fn framed(shell: &Shell, frame: &Frame<'_>, content: &Markup) -> Mark
             (head(frame.title, &["shell.js"], frame.script))
             body.app data-interface=[shell.interface.as_deref()] data-host=(shell.host_name)
                 data-time-zone=(shell.time_zone)
-                data-collector=(link_word(&shell.link)) {
+                data-collector=(link_word(&shell.link)) data-several=(shell.several) {
                 a.skip href="#content" { "Skip to content" }
                 (navigation(shell, frame.section))
                 main #content tabindex="-1" {

@@ -12,6 +12,7 @@ const HOSTILE: &str = "\"><img src=x onerror=alert(1)>";
 
 fn shell() -> Shell {
     Shell {
+        several: false,
         user: HOSTILE.to_owned(),
         csrf: "token".to_owned(),
         host_name: HOSTILE.to_owned(),

@@ -19,6 +19,8 @@ pub struct Shell {
     pub interfaces: Vec<InterfaceChoice>,
     /// From `?interface=`; None is all of them.
     pub interface: Option<String>,
+    /// More than one interface counts in totals, so that lists over all of them say which.
+    pub several: bool,
     pub link: Link,
     /// Sum of all loss counters since the collector started.
     pub losses: u64,

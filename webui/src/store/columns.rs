@@ -145,6 +145,22 @@ pub(super) fn totals(window: &InterfaceWindow) -> InterfaceWindow {
     }
 }
 
+/// Adds the totals of one span to another's, without the ranked rows.
+pub(super) fn add(sum: &mut InterfaceWindow, part: &InterfaceWindow) {
+    let mut part = totals(part);
+    for column in SUMMED {
+        let value = *(column.field)(&mut part);
+        let all = (column.field)(sum);
+        *all = all.saturating_add(value);
+    }
+    for column in HIGHEST {
+        let value = *(column.field)(&mut part);
+        let all = (column.field)(sum);
+        *all = (*all).max(value);
+    }
+    sum.ledger.outside_bytes = sum.ledger.outside_bytes.saturating_add(part.ledger.outside_bytes);
+}
+
 /// Values in the order of `Pieces::names`. SQLite's integers are signed: what does not fit is stored as the highest.
 pub(super) fn values(window: &InterfaceWindow) -> Vec<i64> {
     let mut totals = totals(window);

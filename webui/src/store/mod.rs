@@ -11,6 +11,7 @@ mod ranked;
 pub mod retention;
 pub mod rollup;
 pub mod rows;
+pub(crate) mod scope;
 mod search;
 pub mod series;
 mod write;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
+use weir_shared::error::ErrorChain;
 
 pub use open::moved_aside_name;
 pub use write::{Position, Stored};
@@ -68,6 +70,8 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// The open database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -90,7 +94,7 @@ impl Store {
 
     /// Remembers the outcome of a write for `/readyz` and the pages.
     pub fn note<T>(&self, outcome: &Result<T, StoreError>) {
-        let now = outcome.as_ref().err().map(ToString::to_string);
+        let now = outcome.as_ref().err().map(|error| ErrorChain(error).to_string());
         if let Ok(mut trouble) = self.trouble.write() {
             *trouble = now;
         }
@@ -98,7 +102,14 @@ impl Store {
 
     /// A write that fails leaves nothing behind; the lock is taken at once, not at the first statement.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        match self.writer.begin_with(BEGIN).await {
+            // a full disk made SQLite itself roll back, and sqlx did not hear of it: only a new connection is of use
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                Ok(self.writer.begin_with(BEGIN).await?)
+            }
+            outcome => Ok(outcome?),
+        }
     }
 
     /// Whether the database answers a read.

@@ -11,13 +11,13 @@ use super::columns::{signed, unsigned};
 use super::range::{Level, Range};
 use super::ranked::{Kind, direction_of};
 use super::search::{CONDITION, MATCHED, Search};
-use super::{Store, StoreError};
+use super::{Store, StoreError, scope};
 
 /// What a ranked list asks for.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
     pub range: Range,
-    /// None is all of them.
+    /// None is all that count in totals: a key on several of them is one row.
     pub interface: Option<String>,
     pub search: String,
     pub limit: usize,
@@ -29,7 +29,6 @@ pub struct ListQuery {
 pub struct Cursor {
     pub bytes: u64,
     pub key: i64,
-    pub interface: i64,
 }
 
 /// A page of a list. The remainder is what stands on no page up to this one.
@@ -44,6 +43,7 @@ pub struct Page<T> {
 /// One address as source or destination over a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressSpan {
+    /// `eth0+wlan0` where it was seen on several.
     pub interface: String,
     pub row: AddressRow,
     pub first_seen: Timestamp,
@@ -91,18 +91,18 @@ impl Store {
         let held = self.held().await?;
         let range = held.clamp(range);
         let (from, to) = range.millis();
-        let rows = sqlx::query(
-            "SELECT t.text, sum(r.rx_packets), sum(r.rx_bytes) FROM ranked r CROSS JOIN interface i \
-             ON i.id = r.interface_id CROSS JOIN term t ON t.id = r.key WHERE r.level = ?1 AND r.kind = 5 AND \
-             r.start >= ?2 AND r.start < ?3 AND CASE WHEN ?4 IS NULL THEN i.in_totals ELSE i.name = ?4 END \
-             GROUP BY r.key",
-        )
-        .bind(held.plan_series(range, None).level.number())
-        .bind(from)
-        .bind(to)
-        .bind(interface)
-        .fetch_all(&self.readers)
-        .await?;
+        let sql = format!(
+            "SELECT t.text, sum(r.rx_packets), sum(r.rx_bytes) FROM ranked r CROSS JOIN term t ON t.id = r.key \
+             WHERE r.level = ?1 AND r.kind = 5 AND r.start >= ?2 AND r.start < ?3 AND {} GROUP BY r.key",
+            scope::condition("r.interface_id", 4),
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(held.plan_series(range, None).level.number())
+            .bind(from)
+            .bind(to)
+            .bind(interface)
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter()
             .map(|row| {
                 let count = Count { packets: unsigned(row.try_get(1)?), bytes: unsigned(row.try_get(2)?) };
@@ -122,8 +122,12 @@ impl Store {
         let level = held.plan_ranked(range).level;
         let search = Search::new(&query.search);
         let (from, to) = range.millis();
-        let after = query.after.unwrap_or(Cursor { bytes: u64::MAX, key: i64::MAX, interface: i64::MAX });
-        let rows = sqlx::query(AssertSqlSafe(list_sql(kind, search.is_some())))
+        let after = query.after.unwrap_or(Cursor { bytes: u64::MAX, key: i64::MAX });
+        let rule = match query.interface {
+            None if self.forwards(range, level).await? => Joined::Highest,
+            _ => Joined::Summed,
+        };
+        let rows = sqlx::query(AssertSqlSafe(list_sql(kind, search.is_some(), rule)))
             .bind(search.as_ref().map(|search| &search.pattern))
             .bind(search.as_ref().map(|search| &search.protocols))
             .bind(search.as_ref().map(|search| search.port))
@@ -134,7 +138,6 @@ impl Store {
             .bind(query.interface.as_deref())
             .bind(signed(after.bytes))
             .bind(after.key)
-            .bind(after.interface)
             .bind(i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1))
             .fetch_all(&self.readers)
             .await?;
@@ -144,7 +147,44 @@ impl Store {
     }
 }
 
-fn list_sql(kind: Kind, searched: bool) -> String {
+/// How rows of the same key on several interfaces become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joined {
+    Summed,
+    /// A router sees each forwarded packet on two interfaces: the row of the one with the most stands for both.
+    Highest,
+}
+
+impl Joined {
+    /// Which of the rows of a key count, and the column `place` that tells.
+    const fn pieces(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Summed => ("", "1"),
+            Self::Highest => (
+                "FILTER (WHERE place = 1)",
+                "row_number() OVER (PARTITION BY r.key ORDER BY sum(r.rx_bytes) + sum(r.tx_bytes) DESC)",
+            ),
+        }
+    }
+
+    fn columns(self) -> String {
+        let (counted, _) = self.pieces();
+        [
+            "rx_packets",
+            "rx_bytes",
+            "tx_packets",
+            "tx_bytes",
+            "bytes",
+            "retransmitted_segments",
+            "zero_windows",
+            "resets",
+        ]
+        .map(|column| format!("sum({column}) {counted} AS {column}"))
+        .join(", ")
+    }
+}
+
+fn list_sql(kind: Kind, searched: bool, rule: Joined) -> String {
     let (columns, join) = if kind == Kind::Flow { (FLOW, FLOW_JOIN) } else { (PLAIN, PLAIN_JOIN) };
     let (cte, condition) = if searched {
         (format!("{MATCHED}, "), format!("r.key <> 0 AND {CONDITION}"))
@@ -152,23 +192,30 @@ fn list_sql(kind: Kind, searched: bool) -> String {
         (String::new(), "?1 IS NULL AND ?2 IS NULL AND ?3 IS NULL".to_owned())
     };
     format!(
-        "WITH {cte}grouped AS (SELECT r.key, r.interface_id, sum(r.rx_packets) AS rx_packets, sum(r.rx_bytes) AS \
+        "WITH {cte}parts AS (SELECT r.key, r.interface_id, sum(r.rx_packets) AS rx_packets, sum(r.rx_bytes) AS \
          rx_bytes, sum(r.tx_packets) AS tx_packets, sum(r.tx_bytes) AS tx_bytes, min(r.first_seen) AS first_seen, \
          max(r.last_seen) AS last_seen, max(r.name) AS name, max(r.label) AS label, max(r.direction) AS direction, \
          max(r.round_trip_micros) AS round_trip_micros, sum(r.retransmitted_segments) AS retransmitted_segments, \
          sum(r.zero_windows) AS zero_windows, sum(r.resets) AS resets, max(r.state) AS state, max(r.other_rows) AS \
-         other_rows, sum(r.rx_bytes) + sum(r.tx_bytes) AS bytes FROM ranked r WHERE r.level = ?4 AND r.kind = ?5 AND \
-         r.start >= ?6 AND r.start < ?7 AND (?8 IS NULL OR r.interface_id = (SELECT id FROM interface WHERE name = ?8)) \
-         AND {condition} GROUP BY r.key, r.interface_id), \
+         other_rows, sum(r.rx_bytes) + sum(r.tx_bytes) AS bytes, {place} AS place FROM ranked r WHERE r.level = ?4 AND r.kind = ?5 AND \
+         r.start >= ?6 AND r.start < ?7 AND {scope} AND {condition} GROUP BY r.key, r.interface_id), \
+         grouped AS (SELECT key, {joined}, group_concat(interface_id) AS interfaces, min(first_seen) AS first_seen, \
+         max(last_seen) AS last_seen, max(name) AS name, max(label) AS label, max(direction) AS direction, \
+         max(round_trip_micros) AS round_trip_micros, max(state) AS state, max(other_rows) AS other_rows FROM parts \
+         GROUP BY key), \
          page AS (SELECT *, count(*) FILTER (WHERE key <> 0) OVER () AS all_rows, sum(other_rows) OVER () AS \
          all_other_rows, sum(rx_packets) OVER () AS all_rx_packets, sum(rx_bytes) OVER () AS all_rx_bytes, \
          sum(tx_packets) OVER () AS all_tx_packets, sum(tx_bytes) OVER () AS all_tx_bytes FROM grouped \
-         WHERE key = 0 OR (bytes, key, interface_id) < (?9, ?10, ?11) \
-         ORDER BY key = 0, bytes DESC, key DESC, interface_id DESC LIMIT ?12) \
-         SELECT p.*, i.name AS interface, n.text AS host_name, l.text AS label_text, s.text AS state_text, {columns} \
-         FROM page p JOIN interface i ON i.id = p.interface_id LEFT JOIN term n ON n.id = p.name \
+         WHERE key = 0 OR (bytes, key) < (?9, ?10) ORDER BY key = 0, bytes DESC, key DESC LIMIT ?11) \
+         SELECT p.*, (SELECT group_concat(i.name, '+') FROM interface i WHERE \
+         instr(',' || p.interfaces || ',', ',' || i.id || ',')) AS interface, \
+         n.text AS host_name, l.text AS label_text, s.text AS state_text, {columns} \
+         FROM page p LEFT JOIN term n ON n.id = p.name \
          LEFT JOIN term l ON l.id = p.label LEFT JOIN term s ON s.id = p.state {join} \
-         ORDER BY p.key = 0, p.bytes DESC, p.key DESC, p.interface_id DESC"
+         ORDER BY p.key = 0, p.bytes DESC, p.key DESC",
+        scope = scope::condition("r.interface_id", 8),
+        joined = rule.columns(),
+        place = rule.pieces().1,
     )
 }
 
@@ -196,7 +243,7 @@ fn page<T>(
         subtract(&mut list.others.traffic, &traffic(row)?);
         list.rows.push(read(row)?);
         let bytes = unsigned(row.try_get("bytes")?);
-        last = Some(Cursor { bytes, key, interface: row.try_get("interface_id")? });
+        last = Some(Cursor { bytes, key });
     }
     let listed = u64::try_from(list.rows.len()).unwrap_or(u64::MAX);
     list.others.rows = list.others.rows.saturating_sub(listed);

@@ -2,20 +2,23 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use weir_shared::report::{Count, InterfaceWindow, Window};
 
 use super::columns::{self, PIECES, unsigned};
 use super::range::{Level, Plan, Range};
 use super::search::{CONDITION, MATCHED, Search};
-use super::{Store, StoreError};
+use super::{Store, StoreError, scope};
 
 /// What a list of spans asks for.
 #[derive(Clone, Debug)]
 pub struct SeriesQuery {
     pub range: Range,
-    /// None is all of them.
+    /// None is all that count in totals.
     pub interface: Option<String>,
+    /// One sum a span in place of one part an interface.
+    pub summed: bool,
     /// Only spans with a row that has this in it; empty is all of them.
     pub search: String,
     /// None: chosen from the data. `Some(0)`: the windows themselves.
@@ -61,7 +64,12 @@ impl Store {
             None => self.starts(&spans, None, query.limit).await?,
             Some(search) => self.matching_starts(&spans, &search, query.limit).await?,
         };
-        let windows = self.windows_at(&spans, &starts).await?;
+        let mut windows = self.windows_at(&spans, &starts).await?;
+        if query.summed {
+            for window in &mut windows {
+                window.interfaces = vec![scope::merged(&window.interfaces)];
+            }
+        }
         let next = more.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         Ok(Series { range, plan, windows, next })
     }
@@ -76,21 +84,20 @@ impl Store {
         let range = held.clamp(range);
         let (from, to) = range.millis();
         let sql = format!(
-            "SELECT count(*) AS spans, {} FROM span s CROSS JOIN interface i ON i.id = s.interface_id WHERE s.level = ?1 \
-             AND s.start >= ?2 AND s.start < ?3 AND CASE WHEN ?4 IS NULL THEN i.in_totals ELSE i.name = ?4 END",
-            PIECES.aggregates
+            "SELECT i.name AS interface, i.in_totals AS in_totals, {} FROM span s CROSS JOIN interface i \
+             ON i.id = s.interface_id WHERE s.level = ?1 AND s.start >= ?2 AND s.start < ?3 AND {} GROUP BY i.id",
+            PIECES.aggregates,
+            scope::condition("s.interface_id", 4),
         );
-        let row = sqlx::query(AssertSqlSafe(sql))
+        let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(held.plan_series(range, None).level.number())
             .bind(from)
             .bind(to)
             .bind(interface)
-            .fetch_one(&self.readers)
+            .fetch_all(&self.readers)
             .await?;
-        if row.try_get::<i64, _>("spans")? == 0 {
-            return Ok((range, InterfaceWindow::default()));
-        }
-        let mut totals = columns::from_row(&row)?;
+        let parts = rows.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+        let mut totals = scope::merged(&parts);
         totals.application = self.applications(range, interface).await?;
         Ok((range, totals))
     }
@@ -112,9 +119,9 @@ impl Store {
         };
         let sql = format!(
             "{cte}SELECT DISTINCT {bucket} AS bucket FROM {table} WHERE {condition} AND r.level = ?4 AND r.start >= ?5 \
-             AND r.start < ?6 AND (?7 IS NULL OR r.interface_id = (SELECT id FROM interface WHERE name = ?7)) \
-             ORDER BY bucket DESC LIMIT ?8",
+             AND r.start < ?6 AND {scope} ORDER BY bucket DESC LIMIT ?8",
             bucket = spans.bucket("r"),
+            scope = scope::condition("r.interface_id", 7),
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut starts: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
@@ -170,9 +177,10 @@ impl Store {
         let sql = format!(
             "SELECT {bucket} AS bucket, i.name AS interface, i.in_totals AS in_totals, sum(s.length_millis) AS length, \
              {aggregates} FROM span s CROSS JOIN interface i ON i.id = s.interface_id WHERE s.level = ?1 AND \
-             s.start >= ?2 AND s.start < ?3 AND (?4 IS NULL OR i.name = ?4) AND \
+             s.start >= ?2 AND s.start < ?3 AND {scope} AND \
              bucket IN (SELECT value FROM json_each(?5)) GROUP BY bucket, i.id ORDER BY bucket DESC, i.name",
             bucket = spans.bucket("s"),
+            scope = scope::condition("s.interface_id", 4),
             aggregates = PIECES.aggregates,
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
@@ -187,9 +195,7 @@ impl Store {
         let mut windows: Vec<Window> = Vec::with_capacity(starts.len());
         for row in &rows {
             let start: i64 = row.try_get("bucket")?;
-            let mut interface = columns::from_row(row)?;
-            interface.interface = row.try_get("interface")?;
-            interface.in_totals = row.try_get("in_totals")?;
+            let mut interface = part(row)?;
             if let Some(mix) = applications.remove(&(start, interface.interface.clone())) {
                 interface.application = mix;
             }
@@ -207,9 +213,9 @@ impl Store {
         let sql = format!(
             "SELECT {bucket} AS bucket, i.name, t.text, sum(r.rx_packets), sum(r.rx_bytes) FROM ranked r \
              CROSS JOIN interface i ON i.id = r.interface_id CROSS JOIN term t ON t.id = r.key \
-             WHERE r.level = ?1 AND r.kind = 5 AND r.start >= ?2 AND r.start < ?3 AND (?4 IS NULL OR i.name = ?4) \
-             GROUP BY bucket, i.id, r.key",
+             WHERE r.level = ?1 AND r.kind = 5 AND r.start >= ?2 AND r.start < ?3 AND {scope} GROUP BY bucket, i.id, r.key",
             bucket = spans.bucket("r"),
+            scope = scope::condition("r.interface_id", 4),
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(spans.plan.level.number())
@@ -249,6 +255,14 @@ impl Spans<'_> {
             format!("{table}.start / {step} * {step}")
         }
     }
+}
+
+/// The totals of one interface, named.
+fn part(row: &SqliteRow) -> Result<InterfaceWindow, sqlx::Error> {
+    let mut part = columns::from_row(row)?;
+    part.interface = row.try_get("interface")?;
+    part.in_totals = row.try_get("in_totals")?;
+    Ok(part)
 }
 
 /// Rows come in order of their start: an interface joins the window before it or begins the next.

@@ -165,6 +165,11 @@ pub fn update(bytes: u64) -> Update {
         last_sequence: 7,
         open_alerts: 1,
         window_millis: 10_000,
+        recent_seconds: vec![SecondSeries {
+            interface: "eth0".to_owned(),
+            start: at(0),
+            seconds: vec![both(1, 2), both(3, 4), both(bytes, bytes / 2)],
+        }],
     }
 }
 

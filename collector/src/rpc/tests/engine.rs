@@ -112,6 +112,7 @@ fn update() -> Update {
         last_sequence: 0,
         open_alerts: 0,
         window_millis: 10_000,
+        recent_seconds: Vec::new(),
     }
 }
 

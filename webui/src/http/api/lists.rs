@@ -1,14 +1,18 @@
 //! Hosts, sources, destinations and flows: since the collector started, or over a range of the history.
+use std::cell::Cell as Kept;
+
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::Serialize;
-use weir_shared::client::ListRequest;
+use weir_shared::client::{Collector, ListRequest};
 use weir_shared::json::csv::{Cell, Columns};
 use weir_shared::json::{OthersItem, flows_document, hosts_document};
 
 use super::super::error::HttpError;
 use super::super::state::State;
+use super::joined;
 use super::now::collector;
+use super::order::sorted;
 use super::query::{Paged, Parameters, csv_file, cursor_text, parameter};
 use crate::store::rows::{AddressSpan, Role};
 
@@ -26,12 +30,20 @@ pub(super) async fn hosts(
         let page = state.store.hosts(&parameters.list()?).await?;
         (page.range.from, page.list, page.next)
     } else {
-        let answer = collector(&state)?.hosts(&request(&parameters)?).await?;
-        (answer.since, answer.list, None)
+        let since = Kept::new(Timestamp::default());
+        let ask = async |collector: Collector, request: ListRequest| {
+            let answer = collector.hosts(&request).await?;
+            since.set(answer.since);
+            Ok(answer.list)
+        };
+        let list = joined::list(&state, &collector(&state)?, &request(&parameters)?, ask).await?;
+        (since.get(), list, None)
     };
-    let document = hosts_document(since, &list);
+    let mut document = hosts_document(since, &list);
+    document.hosts = sorted(document.hosts, &parameters.sort);
     if parameters.is_csv()? {
-        return csv_file("hosts", &document.hosts, Some(&document.others));
+        let others = parameters.q.trim().is_empty() && next.is_none();
+        return csv_file("hosts", &document.hosts, others.then_some(&document.others));
     }
     Ok(HttpResponse::Ok().json(Paged { document, next_cursor: next.map(cursor_text) }))
 }
@@ -44,12 +56,20 @@ pub(super) async fn flows(
         let page = state.store.flows(&parameters.list()?).await?;
         (page.range.from, page.list, page.next)
     } else {
-        let answer = collector(&state)?.flows(&request(&parameters)?).await?;
-        (answer.since, answer.list, None)
+        let since = Kept::new(Timestamp::default());
+        let ask = async |collector: Collector, request: ListRequest| {
+            let answer = collector.flows(&request).await?;
+            since.set(answer.since);
+            Ok(answer.list)
+        };
+        let list = joined::list(&state, &collector(&state)?, &request(&parameters)?, ask).await?;
+        (since.get(), list, None)
     };
-    let document = flows_document(since, &list);
+    let mut document = flows_document(since, &list);
+    document.flows = sorted(document.flows, &parameters.sort);
     if parameters.is_csv()? {
-        return csv_file("flows", &document.flows, Some(&document.others));
+        let others = parameters.q.trim().is_empty() && next.is_none();
+        return csv_file("flows", &document.flows, others.then_some(&document.others));
     }
     Ok(HttpResponse::Ok().json(Paged { document, next_cursor: next.map(cursor_text) }))
 }
@@ -138,9 +158,11 @@ async fn addresses(state: &State, parameters: &Parameters, role: Role) -> Result
     let page = state.store.addresses(role, &parameters.list()?).await?;
     let others: OthersItem = page.list.others.into();
     let hosts: Vec<AddressItem> = page.list.rows.iter().map(Into::into).collect();
+    let hosts = sorted(hosts, &parameters.sort);
     let role = if role == Role::Source { "source" } else { "destination" };
     if parameters.is_csv()? {
-        return csv_file(&format!("{role}s"), &hosts, Some(&others));
+        let rest = parameters.q.trim().is_empty() && page.next.is_none();
+        return csv_file(&format!("{role}s"), &hosts, rest.then_some(&others));
     }
     let left = AddressOthers {
         rows: others.rows,

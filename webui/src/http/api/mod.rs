@@ -1,6 +1,8 @@
 //! `/api/v1`: what `weir X --json` prints, from the history where a range is asked for, else from the collector.
+mod joined;
 mod lists;
 mod now;
+mod order;
 mod past;
 mod query;
 

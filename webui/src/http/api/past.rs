@@ -7,6 +7,7 @@ use weir_shared::report::{ApplicationMix, NetworkMix, TcpFlags, TransportMix};
 
 use super::super::error::HttpError;
 use super::super::state::State;
+use super::order::sorted;
 use super::query::{Paged, Parameters, csv_file, parameter};
 use crate::store::alerts::AlertQuery;
 use crate::store::range::{MOST_POINTS, Range};
@@ -24,7 +25,7 @@ struct Stepped<T> {
     step_seconds: i64,
 }
 
-/// One row an interface and span, newest first.
+/// One row an interface and span, newest first; with `sum=true` one a span.
 pub(super) async fn windows(
     state: web::Data<State>,
     parameters: web::Query<Parameters>,
@@ -32,6 +33,7 @@ pub(super) async fn windows(
     let query = SeriesQuery {
         range: parameters.range()?,
         interface: parameters.interface(),
+        summed: parameters.sum,
         search: parameters.q.clone(),
         step_millis: parameters.step_millis()?,
         // without a limit of its own a series is whole: it has at most so many points
@@ -45,6 +47,7 @@ pub(super) async fn windows(
     let items: Vec<WindowItem> = (series.windows.iter())
         .flat_map(|window| window.interfaces.iter().map(move |part| WindowItem::new(window, part)))
         .collect();
+    let items = sorted(items, &parameters.sort);
     if parameters.is_csv()? {
         return csv_file("windows", &items, None);
     }
@@ -127,6 +130,7 @@ pub(super) async fn days(
         Range { from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX }
     };
     let days = state.store.days(range, parameters.interface().as_deref(), parameters.limit()?).await?;
+    let days = sorted(days, &parameters.sort);
     if parameters.is_csv()? {
         return csv_file("days", &days, None);
     }

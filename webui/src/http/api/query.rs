@@ -28,6 +28,10 @@ pub(super) struct Parameters {
     pub(super) limit: Option<String>,
     pub(super) cursor: Option<String>,
     pub(super) step: Option<String>,
+    #[serde(default)]
+    pub(super) sum: bool,
+    #[serde(default)]
+    pub(super) sort: String,
     pub(super) role: Option<String>,
     pub(super) format: Option<String>,
 }
@@ -118,18 +122,15 @@ fn time(name: &'static str, text: &str, end: bool) -> Result<Timestamp, HttpErro
 }
 
 fn cursor(text: &str) -> Result<Cursor, HttpError> {
-    let mut parts = text.splitn(3, '.');
-    let mut next = || parts.next().and_then(|part| part.parse::<i64>().ok());
-    match (next(), next(), next()) {
-        (Some(bytes), Some(key), Some(interface)) => {
-            Ok(Cursor { bytes: bytes.unsigned_abs(), key, interface })
-        }
+    let parts = text.split_once('.').map(|(bytes, key)| (bytes.parse::<i64>(), key.parse::<i64>()));
+    match parts {
+        Some((Ok(bytes), Ok(key))) => Ok(Cursor { bytes: bytes.unsigned_abs(), key }),
         _ => Err(parameter("cursor", text, "the next_cursor of the page before")),
     }
 }
 
 pub(super) fn cursor_text(cursor: Cursor) -> String {
-    format!("{}.{}.{}", cursor.bytes, cursor.key, cursor.interface)
+    format!("{}.{}", cursor.bytes, cursor.key)
 }
 
 /// A document, and how to go on.
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_was() {
-        let there = Cursor { bytes: 12, key: 34, interface: 5 };
+        let there = Cursor { bytes: 12, key: 34 };
         assert_eq!(cursor(&cursor_text(there)).unwrap(), there);
     }
 }
