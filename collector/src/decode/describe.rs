@@ -1,6 +1,7 @@
 //! One packet in words, for live packet lists.
 use weir_shared::net::{self, Direction, Endpoint};
 
+use super::application::assembly::Assembly;
 use super::application::{Application, by_ports, content, dns, http, quic, tls};
 use super::{Content, Frame, Ip, Link, Payload, Transport, address, decode};
 use crate::flows::own::OwnAddresses;
@@ -133,9 +134,10 @@ impl Described {
         if let Some(long) = quic::long(payload.data) {
             application = Application::Quic;
             let opened = long.open(payload.data, long.destination);
-            let hello = opened.map(|opened| match opened.crypto.first() {
-                Some((0, piece)) => tls::handshake(piece),
-                _ => tls::Hello::More,
+            let hello = opened.map(|opened| {
+                let mut assembly = Assembly::default();
+                opened.crypto.iter().all(|(at, piece)| assembly.add(*at, piece));
+                tls::handshake(assembly.start())
             });
             if let Some(tls::Hello::Whole(Some(name))) = hello {
                 self.detail = name;

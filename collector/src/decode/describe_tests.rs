@@ -98,6 +98,20 @@ fn names_in_hellos_and_requests_are_shown_escaped() {
     assert_eq!(described(&datagram(53, query)).detail, r"\x1b]?");
 }
 
+#[test]
+fn a_quic_hello_in_shuffled_frames_is_named() {
+    let hello = Hello { name: Some("example.net"), share: 32, grease: true }.message();
+    let frames: Vec<_> = hello
+        .chunks(30)
+        .enumerate()
+        .map(|(number, piece)| quic::tests::crypto_of(number * 30, piece))
+        .collect();
+    assert!(frames.len() > 8);
+    let shuffled: Vec<u8> = frames.into_iter().rev().flatten().collect();
+    let line = described(&datagram(443, &quic::tests::seal(1, &[7; 8], &[7; 8], 0, &shuffled)));
+    assert_eq!((line.application, line.detail.as_str(), line.header_length), ("quic", "example.net", 42));
+}
+
 const SECRET: &[u8] = b"SECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRET";
 
 #[test]

@@ -38,10 +38,9 @@ impl Pipeline {
     pub(super) fn flow(&mut self, packet: &Ip<'_>, bytes: u64, sent: Option<bool>, time: u64) -> Course {
         let (key, from_low) = Key::of(packet);
         let (hash, mut found) = self.table.find(&key);
-        if found.is_none()
-            && let Fragment::Later(identification) = packet.fragment
-        {
-            found = self.owner_of_fragment(packet, identification, time);
+        if let Fragment::Later(identification) = packet.fragment {
+            // before the remnant of the same addresses, which one lost first fragment is enough to leave behind
+            found = self.owner_of_fragment(packet, identification, time).or(found);
         }
         let mut first = false;
         let slot = match found {

@@ -1,4 +1,5 @@
 //! One client and one server talk; what does the pipeline tell of it?
+mod courses;
 mod lifetimes;
 mod mutated;
 mod names;

@@ -108,6 +108,21 @@ fn a_quic_hello_over_two_initials_names_its_server_in_any_order() {
 }
 
 #[test]
+fn a_quic_hello_in_shuffled_frames_over_two_initials_names_its_server() {
+    let hello = HELLO.message();
+    let frames: Vec<_> =
+        hello.chunks(80).enumerate().map(|(number, piece)| crypto_of(number * 80, piece)).collect();
+    let packets = [1, 0].map(|parity| {
+        let part = frames.iter().enumerate().rev().filter(|(number, _)| number % 2 == parity);
+        let part: Vec<u8> = part.flat_map(|(_, frame)| frame.clone()).collect();
+        seal(1, &FIRST, &FIRST, 0, &part)
+    });
+    let mut talk = Talk::new(443);
+    talk.datagram(true, &packets[0]).datagram(true, &packets[1]);
+    assert_eq!(talk.named(), ["192.0.2.80 is www.example.net"]);
+}
+
+#[test]
 fn a_servers_answer_between_two_initials_does_not_lose_the_hello() {
     let hello = HELLO.message();
     let (start, rest) = hello.split_at(1000);
