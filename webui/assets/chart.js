@@ -88,7 +88,7 @@ export class TimeChart {
         { ...axisLook(), grid: { stroke: () => color("edge"), width: 1 }, ticks: { show: false }, size: 72, gap: 8, space: 56, values: (_, at) => this.#labels(at) },
       ],
       series: [{}, ...series.map((one) => ({
-        label: one.name, width: 1.5, spanGaps: false, points: { show: false },
+        label: one.name, width: 1.5, spanGaps: false, points: { size: 4, filter: (plot, at, shown, gaps) => lonely(plot.data[at]) },
         stroke: () => color(one.token), fill: one.fill === false ? undefined : () => color(one.token, 0.14), fillTo: 0,
       }))],
       hooks: { setCursor: [() => this.#read()], setSelect: [(plot) => this.#selected(plot)] },
@@ -154,6 +154,15 @@ export class TimeChart {
     if (!this.#plot || box.width === 0) return;
     this.#plot.setSize({ width: Math.round(box.width), height: Math.round(box.height) });
   }
+}
+
+/** Indices of values without a neighbour: no line would show them. */
+function lonely(values) {
+  const missing = (value) => value === null || value === undefined;
+  return values.reduce((found, value, at) => {
+    if (!missing(value) && missing(values[at - 1]) && missing(values[at + 1])) found.push(at);
+    return found;
+  }, []);
 }
 
 const axisLook = () => ({ font: AXIS_FONT, stroke: () => color("dim") });

@@ -55,8 +55,14 @@ pub(super) async fn run(ingest: &Ingest) {
 async fn follow(ingest: &Ingest, backoff: &mut Backoff) -> Result<(), IngestError> {
     let collector = Collector::connect(&ingest.socket).await?;
     let position = ingest.store.position().await;
-    let stored = |position: &Option<Position>| position.as_ref().map_or(0, |position| position.sequence);
-    ingest.note(&position, position.as_ref().ok().map(stored));
+    match &position {
+        // that it can be read does not say that it can be written
+        Ok(position) => {
+            let stored = position.as_ref().map_or(0, |position| position.sequence);
+            ingest.hub.history(ingest.store.trouble(), Some(stored));
+        }
+        Err(_) => ingest.note(&position, None),
+    }
     let (opened, mut entries) = open(ingest, &collector, position?).await?;
     loop {
         let Some(first) = entries.next().await else { return Ok(()) };

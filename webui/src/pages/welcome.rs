@@ -14,15 +14,24 @@ pub fn page(view: &WelcomeView) -> Markup {
     let content = html! {
         section.verdict {
             i.dot {}
-            p { b { "Weir is watching." } " " (summary(&captured)) }
+            p { b { "Weir is watching this machine's network." } " " (summary(&captured)) }
+        }
+        p.lead {
+            "From now on it notes which hosts this machine talks to, how much, and by which protocol. \"Now\" shows the \
+             present second by second, \"History\" whatever was before. Two things are worth a look first: what it \
+             captures, and a password that only you know."
         }
         div.grid2 {
             section.card {
                 div.head { h2 { "Captured" } }
+                p.hint { "Every packet on these is counted. Totals over all interfaces leave out those whose packets \
+                    would count twice." }
                 (interface_list(&captured, "Nothing is captured yet."))
             }
             section.card {
                 div.head { h2 { "Not captured" } }
+                p.hint { "Interfaces that come up later are taken in by themselves; the collector's configuration \
+                    ([capture] interfaces) decides otherwise." }
                 (interface_list(&left_out, "Nothing is left out."))
             }
             section.card {
@@ -36,8 +45,9 @@ pub fn page(view: &WelcomeView) -> Markup {
             }
             section.card {
                 div.head { h2 { "A password of your own" } }
+                p.hint { "The current one is the one you have just logged in with. Afterwards the overview opens." }
                 (password_form(&view.shell, "/welcome", view.outcome))
-                p { a href="/" { "Later: go to the overview" } }
+                p.later { a href="/" { "Not now: go to the overview" } }
             }
         }
     };
@@ -48,6 +58,7 @@ fn summary(captured: &[&InterfaceInfo]) -> String {
     match captured {
         [] => "No interface is captured at the moment; the reasons are below.".to_owned(),
         [one] => format!("It captures {}.", one.name),
+        [first, second] => format!("It captures {} and {}.", first.name, second.name),
         many => format!("It captures {} interfaces.", many.len()),
     }
 }

@@ -19,11 +19,21 @@ pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 impl Browser {
     pub fn new(port: u16) -> Self {
+        Self::over(format!("http://127.0.0.1:{port}"), None)
+    }
+
+    /// Trusts this certificate alone.
+    pub fn over_tls(port: u16, trusted: reqwest::Certificate) -> Self {
+        Self::over(format!("https://127.0.0.1:{port}"), Some(trusted))
+    }
+
+    fn over(site: String, trusted: Option<reqwest::Certificate>) -> Self {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             drop(rustls::crypto::ring::default_provider().install_default());
         }
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { client, site: format!("http://127.0.0.1:{port}"), cookies: BTreeMap::new() }
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+        let client = client.tls_certs_only(trusted).build().unwrap();
+        Self { client, site, cookies: BTreeMap::new() }
     }
 
     pub async fn logged_in(port: u16) -> Self {
