@@ -66,7 +66,7 @@ impl Summary {
         ];
         let mut applications: Vec<_> =
             self.mix.application.iter().map(|(name, count)| (*name, *count)).collect();
-        applications.sort_by(|(_, a), (_, b)| b.bytes.cmp(&a.bytes));
+        applications.sort_by_key(|(_, count)| std::cmp::Reverse(count.bytes));
         writeln!(f, "{:<18}{:>12}{:>14}{:>8}", "protocol", "packets", "bytes", "share")?;
         for (name, count) in rows.into_iter().chain(applications).filter(|(_, count)| count.packets > 0) {
             let share = percent(count.bytes, self.count.bytes);

@@ -42,7 +42,7 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (first, _) = bytes.split_first()?;
     let (number, rest) = bytes.split_at_checked(1 << (first >> 6))?;
     let value = number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    Some((value & (u64::MAX >> (66 - 8 * number.len() as u32).min(63)), rest))
+    Some((value & (u64::MAX >> (66 - 8 * u32::try_from(number.len()).unwrap_or(0)).min(63)), rest))
 }
 
 struct Length(usize);

@@ -71,7 +71,7 @@ pub fn handshake(message: &[u8]) -> Hello {
         return Hello::Not;
     }
     let length = u32::from_be_bytes([0, *l0, *l1, *l2]) as usize;
-    if length > 4 * LONGEST_RECORD || length < 38 {
+    if !(38..=4 * LONGEST_RECORD).contains(&length) {
         return Hello::Bad;
     }
     match body.get(..length) {
