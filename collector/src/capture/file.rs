@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::pcapng::Sections;
 
 /// One packet of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Packet<'a> {
     /// Nanoseconds since the Unix epoch, as stamped: may step back.
     pub time: u64,
@@ -15,6 +15,31 @@ pub struct Packet<'a> {
     /// <https://www.tcpdump.org/linktypes.html>
     pub link_type: i32,
     pub data: &'a [u8],
+}
+
+/// Packets of a batch at most: enough that what they need from memory is fetched at the same time.
+pub const BATCH: usize = 8;
+
+/// Packets that lie together in the buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Batch<'a> {
+    packets: [Packet<'a>; BATCH],
+    length: usize,
+}
+
+impl<'a> Batch<'a> {
+    fn of_one(packet: Option<Packet<'a>>) -> Self {
+        let mut batch = Self { length: usize::from(packet.is_some()), ..Self::default() };
+        if let (Some(packet), [first, ..]) = (packet, &mut batch.packets) {
+            *first = packet;
+        }
+        batch
+    }
+
+    #[inline]
+    pub fn packets(&self) -> &[Packet<'a>] {
+        self.packets.get(..self.length).unwrap_or_default()
+    }
 }
 
 /// Why a file gives no more packets.
@@ -98,7 +123,7 @@ impl Bytes {
 }
 
 enum Format {
-    Pcap { swapped: bool, nanoseconds: bool, header: usize, link_type: i32 },
+    Pcap(Pcap),
     Pcapng(Sections),
 }
 
@@ -134,25 +159,20 @@ impl CaptureFile {
     /// The link type of the file, or of the first interface seen so far; None before there is one.
     pub fn link_type(&self) -> Option<i32> {
         match &self.format {
-            Format::Pcap { link_type, .. } => Some(*link_type),
+            Format::Pcap(pcap) => Some(pcap.link_type),
             Format::Pcapng(sections) => sections.link_type(),
         }
     }
 
-    /// The next packet, None at the file's end.
+    /// The next packets: at least one, none at the file's end. What is unreadable is said once what is before it is taken.
     #[inline]
-    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, FileError> {
+    pub fn next_batch(&mut self) -> Result<Batch<'_>, FileError> {
         let offset = self.bytes.offset;
         let result = match &mut self.format {
-            Format::Pcap { swapped, nanoseconds, header, link_type } => {
-                next_pcap(&mut self.bytes, *swapped, *nanoseconds, *header, *link_type)
-            }
-            Format::Pcapng(sections) => sections.next(&mut self.bytes),
+            Format::Pcap(pcap) => pcap.batch(&mut self.bytes),
+            Format::Pcapng(sections) => sections.next(&mut self.bytes).map(Batch::of_one),
         };
-        match result {
-            Ok(packet) => Ok(packet),
-            Err((at, fault)) => Err(locate(&self.path, at.unwrap_or(offset), fault)),
-        }
+        result.map_err(|(at, fault)| locate(&self.path, at.unwrap_or(offset), fault))
     }
 }
 
@@ -191,12 +211,12 @@ fn recognise(bytes: &mut Bytes) -> Result<Option<Format>, Fault> {
         return Err(Fault::Missing(24 - head.len()));
     }
     let link_type = head.get(20..).map_or(0, |field| word(field, swapped)) & 0xffff; // above: the FCS's length
-    let format = Format::Pcap {
+    let format = Format::Pcap(Pcap {
         swapped,
         nanoseconds: magic == 0xa1b2_3c4d,
         header: if magic == 0xa1b2_cd34 { 24 } else { 16 },
         link_type: i32::try_from(link_type).unwrap_or(-1),
-    };
+    });
     bytes.skip(24);
     Ok(Some(format))
 }
@@ -208,40 +228,82 @@ pub(super) fn word(field: &[u8], swapped: bool) -> u32 {
     if swapped { word.swap_bytes() } else { word }
 }
 
-#[inline]
-fn next_pcap(
-    bytes: &mut Bytes,
+/// What a pcap file's header says of its records.
+struct Pcap {
     swapped: bool,
     nanoseconds: bool,
+    /// Bytes before each packet.
     header: usize,
     link_type: i32,
-) -> Located<Option<Packet<'_>>> {
-    let head = bytes.peek(header).map_err(|fault| (None, fault))?;
-    let [Some(seconds), Some(fraction), Some(length), Some(wire_length)] =
-        [0, 4, 8, 12].map(|at| head.get(at..at + 4).map(|field| word(field, swapped)))
-    else {
-        return if head.is_empty() { Ok(None) } else { Err((None, Fault::Missing(header - head.len()))) };
-    };
-    if head.len() < header {
-        return Err((None, Fault::Missing(header - head.len())));
+}
+
+/// Where a packet lies in the buffer.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    time: u64,
+    wire_length: u32,
+    start: usize,
+    length: usize,
+}
+
+impl Pcap {
+    /// The next packet, and those behind it that are wholly in the buffer.
+    #[inline]
+    fn batch<'a>(&self, bytes: &'a mut Bytes) -> Located<Batch<'a>> {
+        let mut places = [Place::default(); BATCH];
+        let Some(first) = self.place(bytes, true).map_err(|fault| (None, fault))? else {
+            return Ok(Batch::default());
+        };
+        let mut length = 0;
+        let mut next = Some(first);
+        for place in &mut places {
+            let Some(found) = next else { break };
+            *place = found;
+            length += 1;
+            next = if length < BATCH { self.place(bytes, false).unwrap_or_default() } else { None };
+        }
+        let packets = places.map(|place| Packet {
+            time: place.time,
+            wire_length: place.wire_length.max(u32::try_from(place.length).unwrap_or(0)),
+            link_type: self.link_type,
+            data: bytes.buffer.get(place.start..place.start + place.length).unwrap_or_default(),
+        });
+        Ok(Batch { packets, length })
     }
-    let length = length as usize;
-    if length > LONGEST_RECORD {
-        return Err((None, Fault::Broken(format!("a packet of {length} bytes"))));
+
+    /// Takes a packet; None at the file's end, or if the buffer does not hold it and must stay as it is.
+    #[inline]
+    fn place(&self, bytes: &mut Bytes, may_refill: bool) -> Result<Option<Place>, Fault> {
+        let buffered = bytes.end - bytes.start;
+        if !may_refill && buffered < self.header {
+            return Ok(None);
+        }
+        let head = bytes.peek(self.header)?;
+        let [Some(seconds), Some(fraction), Some(length), Some(wire_length)] =
+            [0, 4, 8, 12].map(|at| head.get(at..at + 4).map(|field| word(field, self.swapped)))
+        else {
+            return if head.is_empty() { Ok(None) } else { Err(Fault::Missing(self.header - head.len())) };
+        };
+        if head.len() < self.header {
+            return Err(Fault::Missing(self.header - head.len()));
+        }
+        let length = length as usize;
+        if length > LONGEST_RECORD {
+            return Err(Fault::Broken(format!("a packet of {length} bytes")));
+        }
+        let whole = self.header + length;
+        if !may_refill && buffered < whole {
+            return Ok(None);
+        }
+        let there = bytes.peek(whole)?.len();
+        if there < whole {
+            return Err(Fault::Missing(whole - there));
+        }
+        bytes.skip(whole);
+        let unit = if self.nanoseconds { 1 } else { 1000 };
+        let time = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit;
+        Ok(Some(Place { time, wire_length, start: bytes.start - length, length }))
     }
-    let there = bytes.peek(header + length).map_err(|fault| (None, fault))?.len();
-    if there < header + length {
-        return Err((None, Fault::Missing(header + length - there)));
-    }
-    bytes.skip(header + length);
-    let time = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * if nanoseconds { 1 } else { 1000 };
-    let data = bytes.passed(length);
-    Ok(Some(Packet {
-        time,
-        wire_length: wire_length.max(u32::try_from(length).unwrap_or(0)),
-        link_type,
-        data,
-    }))
 }
 
 impl Bytes {

@@ -37,7 +37,9 @@ impl Key {
             }
         };
         let protocol = packet.protocol;
-        if (&packet.source, source_port) <= (&packet.destination, destination_port) {
+        let (source, destination) =
+            (u128::from_be_bytes(packet.source), u128::from_be_bytes(packet.destination));
+        if source < destination || source == destination && source_port <= destination_port {
             let (low_port, high_port) = (source_port, destination_port);
             (Self { low: packet.source, high: packet.destination, low_port, high_port, protocol, form }, true)
         } else {

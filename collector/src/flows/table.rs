@@ -7,6 +7,7 @@ use crate::decode::application::Application;
 
 /// One flow. Two cache lines; what few flows have lies elsewhere.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Entry {
     pub key: Key,
     pub application: Application,
@@ -38,7 +39,7 @@ pub struct Entry {
     pub told: Tally,
 }
 
-const _: () = assert!(size_of::<Entry>() <= 144);
+const _: () = assert!(size_of::<Entry>() == 128);
 
 /// Growth of a flow: forward, backward, and what of both was sent.
 pub type Growth = [Tally; 3];
@@ -132,11 +133,16 @@ impl Table {
     }
 
     #[inline]
-    pub fn find(&self, key: &Key) -> (u64, Option<u32>) {
-        let hash = key.hash(self.seed);
+    pub fn hash(&self, key: &Key) -> u64 {
+        key.hash(self.seed)
+    }
+
+    /// The slot of a key, whose hash is given.
+    #[inline]
+    pub fn find(&self, key: &Key, hash: u64) -> Option<u32> {
         let entries = &self.entries;
         let same = |slot: &u32| entries.get(*slot as usize).is_some_and(|entry| entry.key == *key);
-        (hash, self.index.find(hash, same).copied())
+        self.index.find(hash, same).copied()
     }
 
     /// Whether the next `insert` needs room, and which slot it takes: the caller tells what that one holds and `remove`s it.
@@ -196,7 +202,7 @@ impl Table {
 
     /// Whether the slot holds a flow now.
     pub fn holds(&self, slot: u32) -> bool {
-        self.get(slot).is_some_and(|entry| self.find(&entry.key).1 == Some(slot))
+        self.get(slot).is_some_and(|entry| self.find(&entry.key, self.hash(&entry.key)) == Some(slot))
     }
 }
 

@@ -34,6 +34,12 @@ impl Detail {
         Self { unmeasured: !from_syn, ..Self::default() }
     }
 
+    /// The round trip of its handshake is known, or will never be.
+    #[inline]
+    pub fn is_measured(&self) -> bool {
+        self.unmeasured
+    }
+
     pub fn news(&self, state: TcpState) -> TcpNews {
         TcpNews { state, ..self.news }
     }

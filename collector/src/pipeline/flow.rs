@@ -1,22 +1,15 @@
-//! What a packet does to its flow, and how a flow's growth becomes a row.
+//! What a packet does to its flow, and when a flow begins and ends.
+use std::time::Duration;
+
 use super::counting::Course;
-use super::telling::grew;
-use super::{Mode, Pipeline};
+use super::{Decoded, Mode, Pipeline, Settings};
 use crate::decode::application::Application;
 use crate::decode::{Fragment, Ip, Tcp, Transport};
 use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
-use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Tally, TcpState};
+use crate::flows::record::{FlowDirection, FlowKind, Tally, TcpState};
 use crate::flows::table::{Entry, Table};
 use crate::flows::tcp::{ACK, Detail, RST, SYN};
-
-/// The most that a row can take when encoded, its name apart: varints of at most 10 bytes for 64 bits, 5 for 32.
-const BARE_ROW_BYTES: usize = 64 + 5 * 4 + 56 + 32;
-pub(super) const MOST_ROW_BYTES: usize = BARE_ROW_BYTES + crate::flows::record::LONGEST_NAME;
-
-pub(super) fn row_bytes(row: &FlowNews) -> usize {
-    BARE_ROW_BYTES + row.name.as_ref().map_or(0, |name| name.len())
-}
 
 /// Which ends are here, by own addresses; what is sent to a group arrives at its members.
 pub(super) fn place(entry: &mut Entry, own: &OwnAddresses) {
@@ -32,12 +25,38 @@ pub(super) fn place(entry: &mut Entry, own: &OwnAddresses) {
     };
 }
 
+/// After how many quiet nanoseconds a flow's record has ended.
+#[derive(Debug)]
+pub(super) struct Ends {
+    closed: u64,
+    idle_tcp: u64,
+    idle_other: u64,
+}
+
+impl Ends {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let nanos = |limit: Duration| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let closed = if settings.mode == Mode::Live { settings.closed } else { settings.idle_tcp };
+        Self {
+            closed: nanos(closed),
+            idle_tcp: nanos(settings.idle_tcp),
+            idle_other: nanos(settings.idle_other),
+        }
+    }
+}
+
 impl Pipeline {
     /// Counts a packet to its flow.
     #[inline]
-    pub(super) fn flow(&mut self, packet: &Ip<'_>, bytes: u64, sent: Option<bool>, time: u64) -> Course {
-        let (key, from_low) = Key::of(packet);
-        let (hash, mut found) = self.table.find(&key);
+    pub(super) fn flow(
+        &mut self,
+        packet: &Ip<'_>,
+        decoded: &Decoded<'_>,
+        (bytes, sent): (u64, Option<bool>),
+        time: u64,
+    ) -> Course {
+        let Decoded { key, from_low, hash, .. } = *decoded;
+        let mut found = self.table.find(&key, hash);
         if let Fragment::Later(identification) = packet.fragment {
             // before the remnant of the same addresses, which one lost first fragment is enough to leave behind
             found = self.owner_of_fragment(packet, identification, time).or(found);
@@ -175,13 +194,11 @@ impl Pipeline {
     #[inline]
     fn has_ended(&self, entry: &Entry, time: u64) -> bool {
         let limit = match (entry.key.protocol, entry.state) {
-            (6, TcpState::Closed | TcpState::Reset) if self.settings.mode == Mode::Live => {
-                self.settings.closed
-            }
-            (6, _) => self.settings.idle_tcp,
-            _ => self.settings.idle_other,
+            (6, TcpState::Closed | TcpState::Reset) => self.ends.closed,
+            (6, _) => self.ends.idle_tcp,
+            _ => self.ends.idle_other,
         };
-        u128::from(time.saturating_sub(entry.last_seen)) > limit.as_nanos()
+        time.saturating_sub(entry.last_seen) > limit
     }
 
     #[cold]
@@ -237,7 +254,7 @@ impl Pipeline {
     #[cold]
     fn forget(&mut self, slot: u32) {
         self.spill(slot, true);
-        self.flow_names.remove(&slot);
+        self.take_name(slot);
         self.inspection.forget(slot);
         let Some(entry) = self.table.get(slot) else { return };
         let detail = entry.tcp;
@@ -246,6 +263,12 @@ impl Pipeline {
         }
         self.free_detail(detail);
         self.table.remove(slot);
+    }
+
+    /// Most flows have none, and most of the time nobody has.
+    #[inline]
+    pub(super) fn take_name(&mut self, slot: u32) -> Option<Box<str>> {
+        if self.flow_names.is_empty() { None } else { self.flow_names.remove(&slot) }
     }
 
     fn free_detail(&mut self, detail: u32) {
@@ -265,80 +288,6 @@ impl Pipeline {
                 self.forget(slot);
             }
         }
-    }
-
-    /// Growth leaves the entry before its turn: it belongs to a window that has ended, or to a flow that ends.
-    #[cold]
-    fn spill(&mut self, slot: u32, ended: bool) {
-        let Some(entry) = self.table.get(slot) else { return };
-        let (window, introduced) = (entry.window, entry.introduced);
-        let Some(row) = self.row(slot, ended) else { return };
-        if !grew(&[row.forward, row.backward, row.sent]) {
-            if ended && introduced {
-                self.telling.spill(self.window, row); // without room the reader learns it when the slot is used again
-            }
-            return;
-        }
-        let (mut untold, backward, sent) = (row.forward, row.backward, row.sent);
-        let was_told = row.identity.is_some();
-        if !self.telling.spill(window, row) {
-            untold.add(backward);
-            self.counting.counters.untold.add(untold);
-            self.counting.counters.untold_sent.add(sent);
-            if was_told && let Some(entry) = self.table.get_mut(slot) {
-                entry.introduced = false;
-            }
-        }
-    }
-
-    /// The row of a slot whose turn has come; None if it was told otherwise.
-    pub(super) fn tell(&mut self, slot: u32, window: u32) -> Option<FlowNews> {
-        let entry = self.table.get(slot)?;
-        if !entry.waiting || entry.window > window {
-            return None;
-        }
-        self.row(slot, false)
-    }
-
-    fn row(&mut self, slot: u32, ended: bool) -> Option<FlowNews> {
-        let now = self.clock.now();
-        let name = self.flow_names.remove(&slot);
-        let always = self.settings.mode == Mode::File;
-        let entry = self.table.get_mut(slot)?;
-        let [forward, backward, sent] = entry.settle();
-        let identity = (always || !entry.introduced).then(|| identity(entry));
-        entry.introduced = true;
-        let tcp = self.details.get(entry.tcp as usize).map(|detail| detail.news(entry.state));
-        let bare = crate::flows::record::TcpNews { state: entry.state, ..Default::default() };
-        Some(FlowNews {
-            slot,
-            generation: entry.generation,
-            identity,
-            forward,
-            backward,
-            sent,
-            age_millis: u32::try_from(now.saturating_sub(entry.last_seen) / 1_000_000).unwrap_or(u32::MAX),
-            application: entry.application,
-            name,
-            tcp: tcp
-                .or_else(|| (entry.key.protocol == 6 && entry.key.kind() == FlowKind::Flow).then_some(bare)),
-            ended,
-        })
-    }
-}
-
-fn identity(entry: &Entry) -> FlowIdentity {
-    let (low, high) = (entry.key.low(), entry.key.high());
-    let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
-    FlowIdentity {
-        initiator: initiator.0,
-        initiator_port: initiator.1,
-        responder: responder.0,
-        responder_port: responder.1,
-        protocol: entry.key.protocol,
-        kind: entry.key.kind(),
-        direction: entry.direction,
-        first_seen: entry.first_seen,
     }
 }
 
@@ -364,15 +313,9 @@ impl TopEvicted {
     }
 
     /// Together with those still in the table.
-    pub(super) fn with(&self, table: &Table, most: usize) -> Vec<(Tally, Key)> {
-        let mut flows: Vec<_> = table
-            .entries()
-            .filter(|entry| entry.key.kind() == FlowKind::Flow && !entry.told.is_zero())
-            .map(|entry| (entry.told.bytes, entry))
-            .collect();
-        flows.sort_unstable_by_key(|flow| std::cmp::Reverse(flow.0));
-        let edge = flows.get(most.saturating_sub(1)).map_or(0, |(bytes, _)| *bytes);
-        let kept = flows.into_iter().take_while(|(bytes, _)| *bytes >= edge);
-        kept.map(|(_, entry)| (entry.told, entry.key)).chain(self.flows.iter().copied()).collect()
+    pub(super) fn with<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = (Tally, Key)> + 'a {
+        let flows =
+            table.entries().filter(|entry| entry.key.kind() == FlowKind::Flow && !entry.told.is_zero());
+        flows.map(|entry| (entry.told, entry.key)).chain(self.flows.iter().copied())
     }
 }

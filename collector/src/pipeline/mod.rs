@@ -5,12 +5,13 @@ mod counting;
 mod flow;
 mod hellos;
 mod inspect;
+mod row;
 mod telling;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::decode::{Content, Link, decode};
+use crate::decode::{Content, Frame, Link, decode};
 use crate::flows::fragments::Fragments;
 use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
@@ -71,6 +72,16 @@ pub struct Sample<'a> {
     pub data: &'a [u8],
 }
 
+/// A frame's facts, and where its flow is looked for.
+#[derive(Debug)]
+pub struct Decoded<'a> {
+    sample: Sample<'a>,
+    frame: Frame<'a>,
+    key: Key,
+    from_low: bool,
+    hash: u64,
+}
+
 /// A data link type that cannot be decoded (<https://www.tcpdump.org/linktypes.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("frames of link type {0} cannot be decoded (Ethernet, Linux cooked, raw IP and loopback can)")]
@@ -92,6 +103,7 @@ pub struct Pipeline {
     link: Link,
     own: OwnAddresses,
     settings: Settings,
+    ends: flow::Ends,
     table: Table,
     details: Vec<Detail>,
     free_details: Vec<u32>,
@@ -109,7 +121,7 @@ pub struct Pipeline {
     top: flow::TopEvicted,
 }
 
-/// Under this many bytes a record's rows may take, by the bounds in `flow`.
+/// Under this many bytes a record's rows may take, by the bounds in `row`.
 const MOST_RECORD_BYTES: usize = 56_000;
 
 impl Pipeline {
@@ -132,6 +144,7 @@ impl Pipeline {
             totals_changed: false,
             sweep: 0,
             top: flow::TopEvicted::default(),
+            ends: flow::Ends::new(&settings),
             settings,
         })
     }
@@ -152,13 +165,44 @@ impl Pipeline {
 
     #[inline]
     pub fn packet(&mut self, sample: Sample<'_>) {
+        self.count_frame(&self.decode(sample));
+    }
+
+    /// The first half of `packet`. A file's reader does it for a few packets at once and then has their flows fetched, so
+    /// that memory is not waited for packet by packet.
+    #[inline]
+    pub fn decode<'a>(&self, sample: Sample<'a>) -> Decoded<'a> {
+        let frame = decode(self.link, sample.wire_length, sample.data);
+        let (key, from_low, hash) = match &frame.content {
+            Content::Ip(packet) => {
+                let (key, from_low) = Key::of(packet);
+                (key, from_low, self.table.hash(&key))
+            }
+            _ => (Key::default(), false, 0),
+        };
+        Decoded { sample, frame, key, from_low, hash }
+    }
+
+    /// Has the flows of decoded frames fetched from memory; changes nothing.
+    #[inline]
+    pub fn fetch<'a>(&self, decoded: impl Iterator<Item = &'a Decoded<'a>>) {
+        for decoded in decoded.filter(|decoded| matches!(decoded.frame.content, Content::Ip(_))) {
+            let tcp = self.table.find(&decoded.key, decoded.hash).and_then(|slot| self.table.get(slot));
+            let detail = tcp.and_then(|entry| self.details.get(entry.tcp as usize));
+            std::hint::black_box(detail.is_some_and(Detail::is_measured));
+        }
+    }
+
+    /// The second half of `packet`: in the order of the samples.
+    #[inline]
+    pub fn count_frame(&mut self, decoded: &Decoded<'_>) {
+        let Decoded { sample, frame, .. } = decoded;
         let time = if self.clock.is_due(sample.time) {
             self.advance(sample.time)
         } else {
             self.clock.see(sample.time)
         };
-        let frame = decode(self.link, sample.wire_length, sample.data);
-        self.counting.frame(&frame, &sample);
+        self.counting.frame(frame, sample);
         let bytes = u64::from(sample.wire_length);
         let sent = match (self.own.mac(), frame.source_mac) {
             (Some(own), Some(source)) => Some(own == source),
@@ -167,7 +211,7 @@ impl Pipeline {
         let course = match &frame.content {
             Content::Ip(packet) => {
                 self.counting.packet(packet, bytes);
-                self.flow(packet, bytes, sent, time)
+                self.flow(packet, decoded, (bytes, sent), time)
             }
             _ => {
                 let sent = sent.unwrap_or(false);
@@ -236,9 +280,9 @@ impl Pipeline {
         self.flow_counts
     }
 
-    /// The flows of most bytes of all time, in no order: what was told of each key, for at least `most` keys.
-    pub fn top_flows(&self, most: usize) -> Vec<(Tally, Key)> {
-        self.top.with(&self.table, most)
+    /// What was told of each key of all time, in no order: of keys that left the table only the largest.
+    pub fn flows_told(&self) -> impl Iterator<Item = (Tally, Key)> + '_ {
+        self.top.with(&self.table)
     }
 
     /// The next record to tell, with at most `most_rows` rows; None when all is told. What is taken counts as told.
@@ -270,14 +314,14 @@ impl Pipeline {
     fn take_rows(&mut self, most: usize, live: bool) -> Vec<crate::flows::record::FlowNews> {
         let mut rows = Vec::new();
         let mut room = MOST_RECORD_BYTES;
-        while rows.len() < most && room >= flow::MOST_ROW_BYTES {
+        while rows.len() < most && room >= row::MOST_ROW_BYTES {
             let row = match self.telling.next_row(live) {
                 Some(Next::Row(row)) => Some(*row),
                 Some(Next::Slot(slot, window)) => self.tell(slot, window),
                 None => break,
             };
             if let Some(row) = row {
-                room -= flow::row_bytes(&row);
+                room -= row::row_bytes(&row);
                 rows.push(row);
             }
         }

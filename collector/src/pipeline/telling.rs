@@ -47,6 +47,10 @@ impl Telling {
         }
     }
 
+    pub(super) fn has_spill_room(&self) -> bool {
+        self.spilled < MOST_SPILLED
+    }
+
     /// False: there is no room, the row joins `others`.
     pub(super) fn spill(&mut self, window: u32, row: FlowNews) -> bool {
         if self.spilled >= MOST_SPILLED {

@@ -1,5 +1,4 @@
 //! Folds what the pipeline tells of a file: whole and by window.
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -72,14 +71,15 @@ impl Fold {
     fn flows(&mut self, record: FlowsRecord) {
         for row in record.flows {
             let Some(identity) = row.identity else { continue };
-            add(&mut self.addresses, identity.initiator, identity.responder, &row);
+            let (initiator, responder) = (identity.initiator, identity.responder);
+            self.addresses.flow(initiator, responder, row.forward, row.backward);
             if let Some(name) = &row.name
                 && self.flow_names.len() < self.most_flow_names
             {
                 self.flow_names.insert(Key::of_identity(&identity), Arc::from(&**name));
             }
             if let Some(windows) = &mut self.windows {
-                add(&mut windows.addresses, identity.initiator, identity.responder, &row);
+                windows.addresses.flow(initiator, responder, row.forward, row.backward);
                 if identity.kind == FlowKind::Flow {
                     windows.flow(row);
                 }
@@ -101,12 +101,11 @@ impl Fold {
     fn window_ends(&mut self, record: &WindowRecord) {
         let Some(mut windows) = self.windows.take() else { return };
         let counters = &record.counters;
-        let top_flows = std::mem::take(&mut windows.flows);
-        let mut flows: Vec<_> = top_flows
-            .iter()
-            .filter_map(|row| row.identity.as_ref().map(|identity| (sum(row), Key::of_identity(identity))))
-            .collect();
-        rank::first(&mut flows, TOP, by_bytes);
+        let rows = std::mem::take(&mut windows.flows);
+        let flows =
+            top_flows(rows.iter().filter_map(|row| {
+                row.identity.as_ref().map(|identity| (sum(row), Key::of_identity(identity)))
+            }));
         let received = counters.received.since(windows.counters.received);
         let mut all = counters.sent.since(windows.counters.sent);
         all.add(received);
@@ -125,9 +124,7 @@ impl Fold {
 
     /// The lists of the whole file.
     pub(super) fn whole(&self, pipeline: &Pipeline) -> Top {
-        let mut flows = pipeline.top_flows(TOP);
-        rank::first(&mut flows, TOP, by_bytes);
-        self.top(&self.addresses, flows)
+        self.top(&self.addresses, top_flows(pipeline.flows_told()))
     }
 
     /// Distinct addresses, and how many found no room any more.
@@ -207,28 +204,19 @@ fn sum(row: &FlowNews) -> Tally {
     sum
 }
 
-fn add(addresses: &mut Addresses, initiator: IpAddr, responder: IpAddr, row: &FlowNews) {
-    if !row.forward.is_zero() {
-        addresses.sent(initiator, row.forward);
-        addresses.received(responder, row.forward);
-    }
-    if !row.backward.is_zero() {
-        addresses.sent(responder, row.backward);
-        addresses.received(initiator, row.backward);
-    }
-}
-
-fn by_bytes(a: &(Tally, Key), b: &(Tally, Key)) -> Ordering {
-    let text = |key: &Key| (endpoint(key.protocol, key.low()), endpoint(key.protocol, key.high()));
-    b.0.bytes.cmp(&a.0.bytes).then_with(|| text(&a.1).cmp(&text(&b.1)))
+fn top_flows(flows: impl Iterator<Item = (Tally, Key)>) -> Vec<(Tally, Key)> {
+    rank::largest(flows.map(|flow| (flow.0.bytes, flow)), TOP, |(_, key)| {
+        let mut text = endpoint(key.protocol, key.low());
+        text.push('\0'); // before every other character, so that a shorter first end comes first
+        text.push_str(&endpoint(key.protocol, key.high()));
+        text
+    })
 }
 
 fn top_addresses(rows: impl Iterator<Item = (Tally, IpAddr)>) -> Vec<AddressCount> {
-    let mut rows: Vec<_> = rows.filter(|(tally, _)| !tally.is_zero()).collect();
-    rank::first(&mut rows, TOP, |a, b| {
-        b.0.bytes.cmp(&a.0.bytes).then_with(|| a.1.to_string().cmp(&b.1.to_string()))
-    });
-    rows.into_iter().map(|(tally, address)| AddressCount { address, count: count(tally) }).collect()
+    let rows = rows.filter(|(tally, _)| !tally.is_zero()).map(|row| (row.0.bytes, row));
+    let largest = rank::largest(rows, TOP, |(_, address)| address.to_string());
+    largest.into_iter().map(|(tally, address)| AddressCount { address, count: count(tally) }).collect()
 }
 
 /// RFC 3339 with nanoseconds, UTC.

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use shared::config::ConfigError;
 use weir_shared as shared;
 
-use crate::capture::file::{CaptureFile, FileError, Packet};
+use crate::capture::file::{BATCH, CaptureFile, FileError, Packet};
 use crate::config::{Config, Overrides};
 use crate::flows::own::OwnAddresses;
 use crate::flows::record::Counters;
-use crate::pipeline::{Mode, Pipeline, Sample, Settings, UnsupportedLink};
+use crate::pipeline::{Decoded, Mode, Pipeline, Sample, Settings, UnsupportedLink};
 use crate::worker::filter::{self, FilterError, Program};
 use fold::Fold;
 use summary::{FlowCounts, Fragments, Mix, Processing, Summary};
@@ -122,6 +122,11 @@ const MANY_SPILLED: usize = 4096;
 /// Windows without a packet that are listed; a file whose clock leaps further has its leap left out.
 const MOST_EMPTY_WINDOWS: u64 = 100_000;
 
+#[inline]
+fn sample<'a>(packet: &Packet<'a>) -> Sample<'a> {
+    Sample { time: packet.time, wire_length: packet.wire_length, data: packet.data }
+}
+
 /// A file on its way through the stages.
 struct Replay<'a> {
     options: &'a Options,
@@ -151,10 +156,39 @@ impl<'a> Replay<'a> {
     }
 
     fn read(&mut self, file: &mut CaptureFile) -> Result<(), ReplayError> {
-        while let Some(packet) = file.next_packet()? {
-            self.packet(&packet)?;
+        loop {
+            let batch = file.next_batch()?;
+            let packets = batch.packets();
+            if packets.is_empty() {
+                return Ok(());
+            }
+            match (&self.filter, &self.pipeline, packets) {
+                (None, Some((link_type, _)), [first, ..]) if first.link_type == *link_type => {
+                    self.batch(packets);
+                }
+                _ => packets.iter().try_for_each(|packet| self.packet(packet))?,
+            }
         }
-        Ok(())
+    }
+
+    /// Packets of the link layer that is set: a batch has one.
+    #[inline]
+    fn batch(&mut self, packets: &[Packet<'_>]) {
+        let Some((_, pipeline)) = &mut self.pipeline else { return };
+        let mut decoded = [const { None }; BATCH];
+        for (place, packet) in decoded.iter_mut().zip(packets) {
+            *place = Some(pipeline.decode(sample(packet)));
+        }
+        pipeline.fetch(decoded.iter().flatten());
+        for (packet, decoded) in packets.iter().zip(decoded.iter().flatten()) {
+            Self::count(
+                pipeline,
+                &mut self.fold,
+                (&mut self.times, &mut self.empty_windows),
+                packet,
+                decoded,
+            );
+        }
     }
 
     #[inline]
@@ -169,18 +203,30 @@ impl<'a> Replay<'a> {
             return Ok(());
         }
         let Some((_, pipeline)) = &mut self.pipeline else { return Ok(()) };
-        let (first, last) = self.times.unwrap_or((packet.time, packet.time));
-        self.times = Some((first.min(packet.time), last.max(packet.time)));
+        let decoded = pipeline.decode(sample(packet));
+        Self::count(pipeline, &mut self.fold, (&mut self.times, &mut self.empty_windows), packet, &decoded);
+        Ok(())
+    }
+
+    #[inline]
+    fn count(
+        pipeline: &mut Pipeline,
+        fold: &mut Fold,
+        (times, empty_windows): (&mut Option<(u64, u64)>, &mut u64),
+        packet: &Packet<'_>,
+        decoded: &Decoded<'_>,
+    ) {
+        let (first, last) = times.unwrap_or((packet.time, packet.time));
+        *times = Some((first.min(packet.time), last.max(packet.time)));
         if let Some(end) = pipeline.window_end()
             && packet.time >= end
         {
-            Self::pass(pipeline, &mut self.fold, packet.time, &mut self.empty_windows);
+            Self::pass(pipeline, fold, packet.time, empty_windows);
         }
-        pipeline.packet(Sample { time: packet.time, wire_length: packet.wire_length, data: packet.data });
+        pipeline.count_frame(decoded);
         if pipeline.spilled() >= MANY_SPILLED {
-            self.fold.drain(pipeline);
+            fold.drain(pipeline);
         }
-        Ok(())
     }
 
     /// Ends windows one by one, so that no more than one is untold.

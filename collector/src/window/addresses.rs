@@ -37,17 +37,21 @@ pub struct ByAddress<V> {
 const MOST_CHANCES: usize = 8;
 
 impl Addresses {
+    /// A flow's growth in both directions, to both its ends.
     #[inline]
-    pub fn sent(&mut self, address: IpAddr, tally: Tally) {
-        if let Some(sides) = self.value(address) {
-            sides.sent.add(tally);
+    pub fn flow(&mut self, initiator: IpAddr, responder: IpAddr, forward: Tally, backward: Tally) {
+        if forward.is_zero() && backward.is_zero() {
+            return;
         }
+        self.grow(initiator, Sides { sent: forward, received: backward });
+        self.grow(responder, Sides { sent: backward, received: forward });
     }
 
     #[inline]
-    pub fn received(&mut self, address: IpAddr, tally: Tally) {
+    fn grow(&mut self, address: IpAddr, grown: Sides) {
         if let Some(sides) = self.value(address) {
-            sides.received.add(tally);
+            sides.sent.add(grown.sent);
+            sides.received.add(grown.received);
         }
     }
 }

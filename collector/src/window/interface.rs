@@ -147,7 +147,7 @@ impl Capture {
         settings: &Settings,
     ) -> Result<(), RecordError> {
         if let Some(old) = self.mirror.introduce(&row, settings.max_flows)? {
-            self.leaves(*old, interface.window, settings.rows);
+            self.leaves(old, interface.window, settings.rows);
         }
         self.mirror.grow(&mut row, interface.window, time);
         if let Some(flow) = self.mirror.get(row.slot) {
@@ -165,19 +165,12 @@ impl Capture {
             if let Some(host) = interface.hosts.value(remote) {
                 host.add(&said);
             }
-            if row.forward.packets > 0 {
-                self.addresses.sent(identity.initiator, row.forward);
-                self.addresses.received(identity.responder, row.forward);
-            }
-            if row.backward.packets > 0 {
-                self.addresses.sent(identity.responder, row.backward);
-                self.addresses.received(identity.initiator, row.backward);
-            }
+            self.addresses.flow(identity.initiator, identity.responder, row.forward, row.backward);
         }
         if row.ended
             && let Some(old) = self.mirror.remove(row.slot)
         {
-            self.leaves(*old, interface.window, settings.rows);
+            self.leaves(old, interface.window, settings.rows);
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
 //! Lists that somebody looks at: what moves now, and what moved since the start.
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use weir_shared::report::{FlowRow, HostRow, Others, Ranked, RxTx};
@@ -7,6 +8,7 @@ use super::hosts::{self, Host};
 use super::interface::{Capture, Interface};
 use super::mirror::Flow;
 use super::names::Names;
+use super::rate::{Fading, Rate};
 use super::{minus, plus, rank};
 
 /// What moved within so many nanoseconds is shown as moving.
@@ -20,18 +22,20 @@ pub(super) fn live_hosts(
 ) -> Ranked<HostRow> {
     let now = capture.time;
     let recent = hosts::select(&interface.hosts, move |_, host| host.last_seen.saturating_add(RECENT) >= now);
-    let mut all: Vec<(RxTx, IpAddr, &Host)> =
-        recent.map(|(address, host)| (host.rate.at(now), address, host)).collect();
-    rank::first(&mut all, rows, |a, b| {
-        let by_rate = hosts::bytes(&b.0).cmp(&hosts::bytes(&a.0));
-        by_rate
-            .then_with(|| hosts::bytes(&b.2.total).cmp(&hosts::bytes(&a.2.total)))
-            .then_with(|| a.1.cmp(&b.1))
-    });
-    let shown = all.iter().map(|(_, _, host)| host.total).fold(RxTx::default(), plus);
+    let all = fastest(
+        recent,
+        |(_, host)| &host.rate,
+        now,
+        rows,
+        |a, b| {
+            let by_total = hosts::bytes(&b.1.total).cmp(&hosts::bytes(&a.1.total));
+            by_total.then_with(|| a.0.cmp(&b.0))
+        },
+    );
+    let shown = all.iter().map(|(_, (_, host))| host.total).fold(RxTx::default(), plus);
     let list: Vec<_> = all
         .iter()
-        .map(|(rate, address, host)| {
+        .map(|(rate, (address, host))| {
             host.row(&capture.name, *address, names.of(address), (host.total, *rate))
         })
         .collect();
@@ -44,22 +48,54 @@ pub(super) fn live_flows(capture: &Capture, names: &Names, rows: usize) -> Ranke
     let mut slots: Vec<u32> = capture.mirror.active.iter().flatten().copied().collect();
     slots.sort_unstable();
     slots.dedup();
-    let recent = slots.iter().filter_map(|slot| capture.mirror.get(*slot));
-    let mut all: Vec<(RxTx, &Flow)> =
-        recent.filter(|flow| flow.is_flow()).map(|flow| (flow.rate.at(now), flow)).collect();
-    let known = all.len();
-    rank::first(&mut all, rows, |a, b| {
-        let by_rate = hosts::bytes(&b.0).cmp(&hosts::bytes(&a.0));
-        by_rate
-            .then_with(|| hosts::bytes(&b.1.total).cmp(&hosts::bytes(&a.1.total)))
-            .then_with(|| a.1.identity.first_seen.cmp(&b.1.identity.first_seen))
-    });
+    let mut known = 0;
+    let recent = slots.iter().filter_map(|slot| capture.mirror.get(*slot)).filter(|flow| flow.is_flow());
+    let counted = recent.inspect(|_| known += 1);
+    let all = fastest(
+        counted,
+        |flow| &flow.rate,
+        now,
+        rows,
+        |a, b| {
+            let by_total = hosts::bytes(&b.total).cmp(&hosts::bytes(&a.total));
+            by_total.then_with(|| a.identity.first_seen.cmp(&b.identity.first_seen))
+        },
+    );
     let shown = all.iter().map(|(_, flow)| flow.total).fold(RxTx::default(), plus);
     let list: Vec<_> = all
         .iter()
         .map(|(rate, flow)| flow.row(&capture.name, name(names, flow), (flow.total, *rate)))
         .collect();
     ranked(list, known, minus(capture.captured(), shown))
+}
+
+/// The rows that move most now, with their rates; equals by `order`. In a flood most rows cannot be among them, and that
+/// is cheap to see: only the others' rates are worked out.
+fn fastest<'a, T>(
+    all: impl Iterator<Item = T>,
+    rate: impl Fn(&T) -> &'a Rate,
+    now: u64,
+    rows: usize,
+    order: impl Fn(&T, &T) -> Ordering,
+) -> Vec<(RxTx, T)> {
+    let by_rate = |a: &(RxTx, T), b: &(RxTx, T)| {
+        hosts::bytes(&b.0).cmp(&hosts::bytes(&a.0)).then_with(|| order(&a.1, &b.1))
+    };
+    let fading = Fading::default();
+    let many = rows.saturating_mul(8).max(256);
+    let (mut best, mut least) = (Vec::new(), 0);
+    for row in all {
+        if rate(&row).at_most(now, &fading) < least {
+            continue;
+        }
+        best.push((rate(&row).at(now), row));
+        if best.len() >= many {
+            rank::first(&mut best, rows, by_rate);
+            least = best.last().map_or(0, |(rate, _)| hosts::bytes(rate));
+        }
+    }
+    rank::first(&mut best, rows, by_rate);
+    best
 }
 
 fn name<'a>(names: &'a Names, flow: &Flow) -> &'a str {

@@ -22,9 +22,12 @@ pub(super) struct Flow {
     pub last_seen: u64,
 }
 
+const _: () = assert!(size_of::<Option<Flow>>() <= 208);
+
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
-    slots: Vec<Option<Box<Flow>>>,
+    /// In place: a flood of new flows then costs no allocation each.
+    slots: Vec<Option<Flow>>,
     /// Slots whose flow grew in this window, and in the one before.
     pub active: [Vec<u32>; 2],
 }
@@ -39,19 +42,15 @@ pub(super) fn grown(row: &FlowNews) -> RxTx {
 
 impl Mirror {
     pub(super) fn get(&self, slot: u32) -> Option<&Flow> {
-        self.slots.get(slot as usize)?.as_deref()
+        self.slots.get(slot as usize)?.as_ref()
     }
 
     pub(super) fn flows(&self) -> impl Iterator<Item = &Flow> {
-        self.slots.iter().flatten().map(|flow| &**flow)
+        self.slots.iter().flatten()
     }
 
     /// The flow a row speaks of; a new one in the slot gives back the one before it.
-    pub(super) fn introduce(
-        &mut self,
-        row: &FlowNews,
-        most: usize,
-    ) -> Result<Option<Box<Flow>>, RecordError> {
+    pub(super) fn introduce(&mut self, row: &FlowNews, most: usize) -> Result<Option<Flow>, RecordError> {
         let slot = row.slot as usize;
         if slot >= most {
             return Err(RecordError::SlotBeyondTable { slot: row.slot, most });
@@ -79,12 +78,12 @@ impl Mirror {
             rate: Rate::default(),
             last_seen: identity.first_seen,
         };
-        Ok(self.slots.get_mut(slot).and_then(|place| place.replace(Box::new(flow))))
+        Ok(self.slots.get_mut(slot).and_then(|place| place.replace(flow)))
     }
 
     /// Adds a row to its flow, which was introduced.
     pub(super) fn grow(&mut self, row: &mut FlowNews, window: u64, time: u64) {
-        let Some(flow) = self.slots.get_mut(row.slot as usize).and_then(Option::as_deref_mut) else { return };
+        let Some(flow) = self.slots.get_mut(row.slot as usize).and_then(Option::as_mut) else { return };
         let grown = grown(row);
         if flow.window != window {
             flow.window = window;
@@ -101,7 +100,7 @@ impl Mirror {
         flow.tcp = row.tcp.or(flow.tcp);
     }
 
-    pub(super) fn remove(&mut self, slot: u32) -> Option<Box<Flow>> {
+    pub(super) fn remove(&mut self, slot: u32) -> Option<Flow> {
         self.slots.get_mut(slot as usize).and_then(Option::take)
     }
 

@@ -45,6 +45,15 @@ impl Rate {
         (-float(time.saturating_sub(self.time)) / NANOS / MEMORY_SECONDS).exp()
     }
 
+    /// No less than the bytes that `at` gives, both ways together, without working them out.
+    #[inline]
+    pub(super) fn at_most(&self, time: u64, fading: &Fading) -> u64 {
+        let seconds = time.saturating_sub(self.time) / 1_000_000_000;
+        let kept = usize::try_from(seconds).ok().and_then(|second| fading.0.get(second));
+        let [_, received, _, sent] = self.level;
+        above((received + sent) * kept.or(fading.0.last()).copied().unwrap_or(1.0))
+    }
+
     pub(super) fn at(&self, time: u64) -> RxTx {
         let kept = self.kept(time);
         let [rx_packets, rx_bytes, tx_packets, tx_bytes] =
@@ -54,6 +63,26 @@ impl Rate {
             tx: Count { packets: tx_packets, bytes: tx_bytes },
         }
     }
+}
+
+/// What is left of a level after whole seconds.
+#[derive(Debug)]
+pub(super) struct Fading([f32; 16]);
+
+impl Default for Fading {
+    fn default() -> Self {
+        let mut left = [1.0; 16];
+        for (second, left) in (0u64..).zip(&mut left) {
+            *left = single((-float(second) / MEMORY_SECONDS).exp());
+        }
+        Self(left)
+    }
+}
+
+/// Over what rounding could make of it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bound, never negative")]
+fn above(level: f32) -> u64 {
+    ((level * 1.000_01) as u64).saturating_add(2)
 }
 
 /// The mean over a span.
@@ -80,5 +109,23 @@ mod tests {
         let now = rate.at(199 * 100_000_000).rx.bytes;
         assert!((970_000..1_070_000).contains(&now), "{now}");
         assert!(rate.at(30_000_000_000).rx.bytes < 5_000);
+    }
+
+    #[test]
+    fn the_quick_bound_is_never_under_the_rate() {
+        let fading = Fading::default();
+        for bytes in [1, 60, 1_500, 123_456_789_012] {
+            let mut rate = Rate::default();
+            let both = Count { packets: 1, bytes };
+            rate.add(&RxTx { rx: both, tx: both }, 5_000_000_000);
+            for tenths in 0..400u64 {
+                let time = 5_000_000_000 + tenths * 100_000_000;
+                let now = rate.at(time);
+                assert!(rate.at_most(time, &fading) >= now.rx.bytes + now.tx.bytes, "{bytes} {tenths}");
+            }
+        }
+        let mut rate = Rate::default();
+        rate.add(&RxTx { rx: Count { packets: 1, bytes: 60 }, tx: Count::default() }, 0);
+        assert!(rate.at_most(9_000_000_000, &fading) < 4, "a bound that never falls skips nothing");
     }
 }

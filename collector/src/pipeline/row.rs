@@ -1,0 +1,102 @@
+//! How a flow's growth becomes a row, in its turn or before.
+use super::telling::grew;
+use super::{Mode, Pipeline};
+use crate::flows::record::{FlowIdentity, FlowKind, FlowNews};
+use crate::flows::table::Entry;
+
+/// The most that a row can take when encoded, its name apart: varints of at most 10 bytes for 64 bits, 5 for 32.
+const BARE_ROW_BYTES: usize = 64 + 5 * 4 + 56 + 32;
+pub(super) const MOST_ROW_BYTES: usize = BARE_ROW_BYTES + crate::flows::record::LONGEST_NAME;
+
+pub(super) fn row_bytes(row: &FlowNews) -> usize {
+    BARE_ROW_BYTES + row.name.as_ref().map_or(0, |name| name.len())
+}
+
+impl Pipeline {
+    /// Growth leaves the entry before its turn: it belongs to a window that has ended, or to a flow that ends.
+    #[cold]
+    pub(super) fn spill(&mut self, slot: u32, ended: bool) {
+        let Some(entry) = self.table.get(slot) else { return };
+        let (window, introduced) = (entry.window, entry.introduced);
+        if !self.telling.has_spill_room() {
+            return self.lose(slot);
+        }
+        let Some(row) = self.row(slot, ended) else { return };
+        if !grew(&[row.forward, row.backward, row.sent]) {
+            if ended && introduced {
+                self.telling.spill(self.window, row); // without room the reader learns it when the slot is used again
+            }
+            return;
+        }
+        let (mut untold, backward, sent) = (row.forward, row.backward, row.sent);
+        let was_told = row.identity.is_some();
+        if !self.telling.spill(window, row) {
+            untold.add(backward);
+            self.counting.counters.untold.add(untold);
+            self.counting.counters.untold_sent.add(sent);
+            if was_told && let Some(entry) = self.table.get_mut(slot) {
+                entry.introduced = false;
+            }
+        }
+    }
+
+    /// Growth that finds no room to wait in joins `others`; nobody makes a row of it.
+    fn lose(&mut self, slot: u32) {
+        self.take_name(slot);
+        let Some(entry) = self.table.get_mut(slot) else { return };
+        let [mut untold, backward, sent] = entry.settle();
+        untold.add(backward);
+        self.counting.counters.untold.add(untold);
+        self.counting.counters.untold_sent.add(sent);
+    }
+
+    /// The row of a slot whose turn has come; None if it was told otherwise.
+    pub(super) fn tell(&mut self, slot: u32, window: u32) -> Option<FlowNews> {
+        let entry = self.table.get(slot)?;
+        if !entry.waiting || entry.window > window {
+            return None;
+        }
+        self.row(slot, false)
+    }
+
+    fn row(&mut self, slot: u32, ended: bool) -> Option<FlowNews> {
+        let now = self.clock.now();
+        let name = self.take_name(slot);
+        let always = self.settings.mode == Mode::File;
+        let entry = self.table.get_mut(slot)?;
+        let [forward, backward, sent] = entry.settle();
+        let identity = (always || !entry.introduced).then(|| identity(entry));
+        entry.introduced = true;
+        let tcp = self.details.get(entry.tcp as usize).map(|detail| detail.news(entry.state));
+        let bare = crate::flows::record::TcpNews { state: entry.state, ..Default::default() };
+        Some(FlowNews {
+            slot,
+            generation: entry.generation,
+            identity,
+            forward,
+            backward,
+            sent,
+            age_millis: u32::try_from(now.saturating_sub(entry.last_seen) / 1_000_000).unwrap_or(u32::MAX),
+            application: entry.application,
+            name,
+            tcp: tcp
+                .or_else(|| (entry.key.protocol == 6 && entry.key.kind() == FlowKind::Flow).then_some(bare)),
+            ended,
+        })
+    }
+}
+
+fn identity(entry: &Entry) -> FlowIdentity {
+    let (low, high) = (entry.key.low(), entry.key.high());
+    let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
+    FlowIdentity {
+        initiator: initiator.0,
+        initiator_port: initiator.1,
+        responder: responder.0,
+        responder_port: responder.1,
+        protocol: entry.key.protocol,
+        kind: entry.key.kind(),
+        direction: entry.direction,
+        first_seen: entry.first_seen,
+    }
+}
