@@ -54,13 +54,15 @@ pub(crate) fn read(bytes: &[u8]) -> (Vec<Read>, Result<(), FileError>) {
         Err(error) => return (packets, Err(error)),
     };
     loop {
-        match capture.next_packet() {
-            Ok(Some(packet)) => {
-                packets.push((packet.time, packet.wire_length, packet.link_type, packet.data.to_vec()));
-            }
-            Ok(None) => return (packets, Ok(())),
+        let batch = match capture.next_batch() {
+            Ok(batch) => batch,
             Err(error) => return (packets, Err(error)),
+        };
+        if batch.packets().is_empty() {
+            return (packets, Ok(()));
         }
+        let read = batch.packets().iter().map(|p| (p.time, p.wire_length, p.link_type, p.data.to_vec()));
+        packets.extend(read);
     }
 }
 
