@@ -27,8 +27,8 @@ pub struct Options {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Count only what matches this filter (pcap-filter(7), numbers instead of host names); else what [capture] filter of
-    /// the file named by --config says
+    /// Count only what matches this filter (pcap-filter(7), numbers instead of host names); else what `filter` of
+    /// `[capture]` in the file named by --config says
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
     /// Also tell every window of so many seconds
