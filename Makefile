@@ -17,7 +17,7 @@ build:
 	cargo build --workspace --locked
 
 test: build captures
-	$(RUNNER)=$(AS_ROOT) cargo test --workspace --locked -- --test-threads=2
+	$(RUNNER)=$(AS_ROOT) cargo test --workspace --locked --no-fail-fast -- --test-threads=2
 
 crash: build
 	WEIR_CRASH_CYCLES=$(CRASH_CYCLES) $(RUNNER)=$(AS_ROOT) cargo test --workspace --locked --test restart -- --nocapture --test-threads=1
