@@ -11,6 +11,7 @@ mod watch;
 use shared::client::{Collector, ListRequest};
 use shared::json::OthersItem;
 use shared::units::Units;
+use tokio::signal::unix::{SignalKind, signal};
 use weir_shared as shared;
 
 use crate::args::{Arguments, Command, List};
@@ -41,13 +42,16 @@ fn list_request(arguments: &Arguments, list: &List) -> ListRequest {
     }
 }
 
-/// Ends at Ctrl+C or a request to terminate.
-async fn interrupted() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-    }
+/// Ends at Ctrl+C or a request to terminate, which are listened to from this call on, not only once it is awaited.
+fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn bytes(count: u64) -> String {

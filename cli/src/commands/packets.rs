@@ -29,6 +29,7 @@ pub(super) async fn run(
         interface: arguments.interface.clone().unwrap_or_default(),
         most_packets_per_second: wanted.most_per_second,
     };
+    let stop = interrupted()?;
     let packets = collector.watch_packets(&request).await?;
     let file = wanted
         .write
@@ -42,7 +43,7 @@ pub(super) async fn run(
         file: file.transpose()?,
         totals: PacketSummary::default(),
     };
-    let ended = list.follow(packets).await;
+    let ended = list.follow(packets, stop).await;
     list.finish(arguments)?;
     ended
 }
@@ -59,13 +60,16 @@ struct PacketList<'a> {
 }
 
 impl PacketList<'_> {
-    async fn follow(&mut self, mut packets: Incoming<Watched>) -> anyhow::Result<()> {
-        let stop = interrupted();
+    async fn follow(
+        &mut self,
+        mut packets: Incoming<Watched>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
         tokio::pin!(stop);
         loop {
             let message = tokio::select! {
                 message = packets.next() => message,
-                result = &mut stop => return Ok(result?),
+                () = &mut stop => return Ok(()),
             };
             match message {
                 Some(Ok(Watched::Batch(batch))) => {

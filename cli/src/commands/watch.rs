@@ -16,13 +16,13 @@ pub(super) async fn run(
     arguments: &Arguments,
     out: &mut Output,
 ) -> anyhow::Result<()> {
+    let stop = interrupted()?;
     let mut live = collector.subscribe().await?;
-    let stop = interrupted();
     tokio::pin!(stop);
     loop {
         let message = tokio::select! {
             message = live.next() => message,
-            result = &mut stop => return Ok(result?),
+            () = &mut stop => return Ok(()),
         };
         let (sequence, update) = match message.context("the collector stopped")?? {
             Live::Snapshot { sequence, now, .. } | Live::Update { sequence, now } => (sequence, now),
