@@ -22,8 +22,10 @@ fn as_stranger(command: &Command) -> Command {
 /// A copy that everybody may run, wherever the checkout is.
 fn readable(lab: &Lab, name: &str) -> std::path::PathBuf {
     let copy = lab.path(name);
-    fs::copy(program(name), &copy).expect("a copy of a program");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("its mode");
+    // by a process of its own: a file that this one writes is inherited by what other tests start meanwhile, and a
+    // program that is open for writing cannot be executed (ETXTBSY)
+    let made = Command::new("install").args(["-m", "0755"]).arg(program(name)).arg(&copy).status();
+    assert!(made.expect("install").success(), "no copy of {name}");
     copy
 }
 
