@@ -233,6 +233,10 @@ fn tshark(path: &Path) -> Result<Counts, &'static str> {
         if !row["_ws.malformed"].is_empty() || !row["_ws.short"].is_empty() {
             return Err("tshark finds a packet in it malformed");
         }
+        let number = |field: &str| row[field].parse::<u64>().unwrap_or(0);
+        if number("ip.len") > number("frame.len") {
+            return Err("a packet in it is longer than its frame");
+        }
         counts.add(&row)?;
     }
     Ok(counts)
