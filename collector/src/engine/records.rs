@@ -208,7 +208,7 @@ impl Engine {
             line.into_header(interface)
         });
         let lines = lines.collect();
-        self.watches.deliver(watch, lines, &totals);
+        self.watches.deliver(watch, lines, totals);
     }
 
     pub(super) fn close_left_watches(&mut self) {
