@@ -96,6 +96,7 @@ mod tests {
             destination_mac: String::new(),
             header: vec![1, 2, 3],
             link_type,
+            owner: None,
         }
     }
 

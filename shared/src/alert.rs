@@ -35,3 +35,15 @@ pub struct Alert {
     /// The figures behind it, beside their thresholds.
     pub evidence: serde_json::Map<String, serde_json::Value>,
 }
+
+/// Something that somebody did, or that happened once. An alert lasts; an event does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Event {
+    pub time: Timestamp,
+    /// Snake case: `session_started`, `session_stopped`, `session_reset`, `threshold_set`, `interface_gone`,
+    /// `interface_back`.
+    pub kind: String,
+    pub subject: String,
+    /// One sentence in plain words, with who did it.
+    pub message: String,
+}

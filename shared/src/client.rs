@@ -24,7 +24,10 @@ use crate::health::{Days, InterfaceInfo, Status};
 use crate::journal::{JournalEntry, JournalKind, JournalOpened};
 use crate::live::Live;
 use crate::packets::{PacketBatch, PacketSummary};
+use crate::process::{OwnerRow, Scope};
 use crate::report::{FlowRow, HostRow, Ranked, Since};
+use crate::session::Session;
+use crate::wire::session::sessions;
 use crate::wire::{WireError, millis, v1};
 
 pub use error::ClientError;
@@ -47,8 +50,10 @@ pub struct ListRequest {
     pub interface: String,
     /// Most rows; 0: the collector's own limit.
     pub limit: u32,
-    /// Part of an address or of a name.
+    /// Part of an address or of a name; of owners also of executable, user, unit or container.
     pub search: String,
+    /// Flows of one process only, owners since the running session began.
+    pub of: Scope,
 }
 
 /// Dates are of the collector's time zone and inclusive; None is open.
@@ -121,7 +126,7 @@ impl Collector {
 
     /// Remote hosts by bytes, since the collector began to count them.
     pub async fn hosts(&self, list: &ListRequest) -> Result<Since<Ranked<HostRow>>, ClientError> {
-        let ListRequest { interface, limit, search } = list.clone();
+        let ListRequest { interface, limit, search, .. } = list.clone();
         let answer =
             self.traffic.clone().list_hosts(request(v1::ListHostsRequest { interface, limit, search })).await;
         let message = self.taken(answer)?;
@@ -131,12 +136,26 @@ impl Collector {
 
     /// Flows by bytes, since the collector began to count them.
     pub async fn flows(&self, list: &ListRequest) -> Result<Since<Ranked<FlowRow>>, ClientError> {
-        let ListRequest { interface, limit, search } = list.clone();
-        let answer =
-            self.traffic.clone().list_flows(request(v1::ListFlowsRequest { interface, limit, search })).await;
+        let ListRequest { interface, limit, search, of } = list.clone();
+        let (pid, started_unix_millis) = match of {
+            Scope::Process { pid, started } => (pid, started.as_millisecond()),
+            Scope::All | Scope::Session => (0, 0),
+        };
+        let wanted = v1::ListFlowsRequest { interface, limit, search, pid, started_unix_millis };
+        let answer = self.traffic.clone().list_flows(request(wanted)).await;
         let message = self.taken(answer)?;
         let since = millis("since_unix_millis", message.since_unix_millis)?;
         Ok(Since { since, list: message.flows.unwrap_or_default().try_into()? })
+    }
+
+    /// Owners by bytes, the dead included, since the collector began to count them or since the running session began.
+    pub async fn processes(&self, list: &ListRequest) -> Result<Since<Ranked<OwnerRow>>, ClientError> {
+        let ListRequest { interface, limit, search, of } = list.clone();
+        let session = of == Scope::Session;
+        let wanted = v1::ListProcessesRequest { interface, limit, search, session };
+        let message = self.taken(self.traffic.clone().list_processes(request(wanted)).await)?;
+        let since = millis("since_unix_millis", message.since_unix_millis)?;
+        Ok(Since { since, list: message.owners.unwrap_or_default().try_into()? })
     }
 
     /// Kernel counters per interface and day, oldest first.
@@ -161,6 +180,39 @@ impl Collector {
         let answer = self.alerts.clone().list_alerts(request(v1::ListAlertsRequest { limit })).await;
         let alerts = self.taken(answer)?.alerts;
         Ok(alerts.into_iter().map(TryInto::try_into).collect::<Result<_, WireError>>()?)
+    }
+
+    /// Begins a session; an empty name is made of the time. One runs at a time.
+    pub async fn start_session(&self, name: &str) -> Result<Session, ClientError> {
+        let wanted = v1::StartSessionRequest { name: name.to_owned() };
+        let answer = self.taken(self.control.clone().start_session(request(wanted)).await)?;
+        one_session(answer.session)
+    }
+
+    /// Ends the running session, never capture.
+    pub async fn stop_session(&self) -> Result<Session, ClientError> {
+        let answer = self.control.clone().stop_session(request(v1::StopSessionRequest {})).await;
+        one_session(self.taken(answer)?.session)
+    }
+
+    /// Ends the running session and begins another of its name: the ended one, then the new one.
+    pub async fn reset_session(&self) -> Result<(Session, Session), ClientError> {
+        let answer = self.control.clone().reset_session(request(v1::ResetSessionRequest {})).await;
+        let answer = self.taken(answer)?;
+        Ok((one_session(answer.ended)?, one_session(answer.session)?))
+    }
+
+    /// The running session first, then those that ended, newest first; `limit` 0 is the collector's own.
+    pub async fn sessions(&self, limit: u32) -> Result<Vec<Session>, ClientError> {
+        let answer = self.control.clone().list_sessions(request(v1::ListSessionsRequest { limit })).await;
+        Ok(sessions(self.taken(answer)?.sessions)?)
+    }
+
+    /// Sets the bandwidth over which a process raises an alert, in either direction; 0 is off. Gives the one before.
+    pub async fn set_process_threshold(&self, bytes_per_second: u64) -> Result<u64, ClientError> {
+        let wanted = v1::SetProcessThresholdRequest { bytes_per_second };
+        let answer = self.control.clone().set_process_threshold(request(wanted)).await;
+        Ok(self.taken(answer)?.previous_bytes_per_second)
     }
 
     /// A snapshot, then an update a second; a snapshot again when this reader was too slow.
@@ -267,10 +319,17 @@ fn request<T>(message: T) -> Request<T> {
     request
 }
 
+fn one_session(message: Option<v1::Session>) -> Result<Session, ClientError> {
+    let message = message.ok_or(ClientError::Protocol("an answer about a session carried none"))?;
+    Ok(message.try_into()?)
+}
+
 fn journal_kind(kind: JournalKind) -> v1::JournalKind {
     match kind {
         JournalKind::Window => v1::JournalKind::Window,
         JournalKind::Alert => v1::JournalKind::Alert,
         JournalKind::Gap => v1::JournalKind::Gap,
+        JournalKind::Session => v1::JournalKind::Session,
+        JournalKind::Event => v1::JournalKind::Event,
     }
 }

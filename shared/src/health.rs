@@ -59,6 +59,8 @@ pub struct Status {
     pub window_seconds: f64,
     pub host_name: String,
     pub time_zone: String,
+    /// In either direction; 0: off.
+    pub process_threshold_bytes_per_second: u64,
 }
 
 /// An interface as detected, whether it is captured and counted, and why.

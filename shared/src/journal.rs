@@ -1,6 +1,8 @@
-//! The collector's journal as its readers see it: one gapless sequence over windows, alerts and gaps.
-use crate::alert::Alert;
+//! The collector's journal as its readers see it: one gapless sequence over windows, alerts, gaps,
+//! ended sessions and events.
+use crate::alert::{Alert, Event};
 use crate::report::{Gap, Window};
+use crate::session::Session;
 
 /// A reader's key is (journal id, sequence), never a time.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,9 @@ pub enum JournalRecord {
     Window(Box<Window>),
     Alert(Box<Alert>),
     Gap(Gap),
+    /// That ended.
+    Session(Box<Session>),
+    Event(Event),
 }
 
 /// How a stream over the journal opens. Another `journal_id` than before: start at the oldest and record a gap.
@@ -32,4 +37,6 @@ pub enum JournalKind {
     Window,
     Alert,
     Gap,
+    Session,
+    Event,
 }

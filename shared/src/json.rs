@@ -1,6 +1,7 @@
 //! The objects that `weir … --json` and `/api/v1/…` print. Keys are added to, never renamed; times are RFC 3339, bytes
 //! and packets integers. [`csv`] writes the same rows as columns.
 pub mod csv;
+mod processes;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -13,11 +14,15 @@ use serde::Serialize;
 use crate::alert::Alert;
 use crate::health::{DayRow, InterfaceInfo, Status};
 use crate::net::{Direction, Endpoint, Transport};
+use crate::process::OwnerReference;
 use crate::report::{
     Directions, FlowRow, Gap, HostRow, InterfaceWindow, KernelCounters, Ledger, NetworkMix, Others, Ranked,
     RxTx, TcpFlags, TcpHealth, TransportMix, Window,
 };
 
+pub use processes::{
+    OwnerItem, ProcessesDocument, SessionItem, SessionsDocument, processes_document, sessions_document,
+};
 pub use streams::{
     LiveDocument, LiveItem, PacketSummaryDocument, Share, SummaryItem, live_document, packet_summary_document,
 };
@@ -126,6 +131,9 @@ pub struct FlowItem {
     pub retransmitted_segments: u64,
     pub zero_windows: u64,
     pub resets: u64,
+    /// Who holds the socket of an end that is on this machine; null elsewhere.
+    pub initiator_owner: Option<OwnerReference>,
+    pub responder_owner: Option<OwnerReference>,
 }
 
 impl From<&FlowRow> for FlowItem {
@@ -147,6 +155,8 @@ impl From<&FlowRow> for FlowItem {
             retransmitted_segments: row.retransmitted_segments,
             zero_windows: row.zero_windows,
             resets: row.resets,
+            initiator_owner: row.initiator_owner.clone(),
+            responder_owner: row.responder_owner.clone(),
         }
     }
 }

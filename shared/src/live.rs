@@ -2,7 +2,9 @@
 use jiff::Timestamp;
 
 use crate::health::{CaptureState, Degraded, Losses};
+use crate::process::OwnerRow;
 use crate::report::{FlowRow, HostRow, KernelCounters, Ledger, Ranked, RxTx, Window};
+use crate::session::Session;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Live {
@@ -31,6 +33,14 @@ pub struct Update {
     pub window_millis: u32,
     /// In an update: the newest seconds of each captured interface, a few more than one, so that a late update leaves no hole.
     pub recent_seconds: Vec<SecondSeries>,
+    /// Over interfaces: those that move most now, then those that moved most.
+    pub owners: Ranked<OwnerRow>,
+    /// Owners that moved something in the last seconds.
+    pub active_owners: u32,
+    /// The running one, without its owners.
+    pub session: Option<Session>,
+    /// In either direction; 0: off.
+    pub process_threshold_bytes_per_second: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,4 +63,5 @@ pub struct LiveInterface {
     pub ledger: Ledger,
     pub hosts: Ranked<HostRow>,
     pub flows: Ranked<FlowRow>,
+    pub owners: Ranked<OwnerRow>,
 }

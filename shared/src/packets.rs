@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::net::{Direction, Endpoint, Transport};
+use crate::process::OwnerReference;
 use crate::report::{AddressRow, Count};
 
 /// One packet's line in a list.
@@ -34,6 +35,8 @@ pub struct PacketHeader {
     /// <https://www.tcpdump.org/linktypes.html>
     #[serde(skip)]
     pub link_type: u32,
+    /// Of the end that is here; of the sender where both are.
+    pub owner: Option<OwnerReference>,
 }
 
 /// Exact figures of all packets that matched, shown or not.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::net::{Direction, Endpoint, Transport};
+use crate::process::{OwnerReference, OwnerRow};
 
 /// Packets and their wire lengths at layer 2, without FCS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -181,6 +182,9 @@ pub struct FlowRow {
     pub resets: u64,
     /// `new`, `established`, `closing`, `closed`, `half-open`, `reset` for TCP; else empty.
     pub state: String,
+    /// Who holds the socket of an end that is on this machine.
+    pub initiator_owner: Option<OwnerReference>,
+    pub responder_owner: Option<OwnerReference>,
 }
 
 /// One remote host (of forwarded traffic: either end) on one interface.
@@ -240,6 +244,8 @@ pub struct InterfaceWindow {
     pub hosts: Ranked<HostRow>,
     pub sources: RankedAddresses,
     pub destinations: RankedAddresses,
+    /// Sums to the flows and once more the local ones, which have two owners.
+    pub owners: Ranked<OwnerRow>,
 }
 
 /// A closed span of the capture timeline, labelled with wall time.

@@ -10,6 +10,7 @@ mod watch;
 
 use shared::client::{Collector, ListRequest};
 use shared::json::OthersItem;
+use shared::process::Scope;
 use shared::units::Units;
 use tokio::signal::unix::{SignalKind, signal};
 use weir_shared as shared;
@@ -36,6 +37,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 fn list_request(arguments: &Arguments, list: &List) -> ListRequest {
     ListRequest {
+        of: Scope::All,
         interface: arguments.interface.clone().unwrap_or_default(),
         limit: list.limit,
         search: list.search.clone(),

@@ -13,7 +13,7 @@ use shared::socket::{SocketGroup, bind};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use weir_collector::engine::Input;
-use weir_collector::engine::command::{Command, Handle, Since, Subscription};
+use weir_collector::engine::command::{Command, Handle, SessionError, Since, Subscription};
 use weir_collector::journal::{Journal, Limits};
 use weir_collector::rpc::{Socket, serve};
 use weir_shared as shared;
@@ -90,6 +90,12 @@ fn answer(
             let list = Ranked { rows: vec![flow()], others: Others::default() };
             reply.send(Since { since, list }).unwrap();
         }
+        Command::Processes(_, reply) => {
+            reply.send(Since { since, list: Ranked::default() }).unwrap();
+        }
+        Command::Session(_, reply) => reply.send(Err(SessionError::None)).unwrap(),
+        Command::Sessions(reply) => reply.send(Vec::new()).unwrap(),
+        Command::SetProcessThreshold(_, _, reply) => reply.send(0).unwrap(),
         Command::Days(reply) => reply.send(Since { since, list: Vec::new() }).unwrap(),
         Command::Subscribe(reply) => {
             let snapshot = Live::Snapshot { sequence: 0, now: update(), seconds: Vec::new() };
@@ -135,6 +141,7 @@ fn status() -> Status {
         window_seconds: 10.0,
         host_name: "lab".to_owned(),
         time_zone: "UTC".to_owned(),
+        process_threshold_bytes_per_second: 0,
     }
 }
 
@@ -186,6 +193,8 @@ fn flow() -> FlowRow {
         zero_windows: 0,
         resets: 0,
         state: "established".to_owned(),
+        initiator_owner: None,
+        responder_owner: None,
     }
 }
 
@@ -200,6 +209,10 @@ fn update() -> Update {
         open_alerts: 1,
         window_millis: 10_000,
         recent_seconds: Vec::new(),
+        owners: Ranked::default(),
+        active_owners: 0,
+        session: None,
+        process_threshold_bytes_per_second: 0,
     }
 }
 
@@ -222,6 +235,7 @@ fn batch() -> PacketBatch {
         destination_mac: String::new(),
         header: vec![1, 2, 3, 4],
         link_type: 1,
+        owner: None,
     };
     let totals = PacketSummary {
         packets: 1_000,

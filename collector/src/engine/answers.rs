@@ -1,6 +1,8 @@
 //! Questions to the engine, and what it does once a second.
 use jiff::Timestamp;
 
+use weir_shared as shared;
+
 use super::Engine;
 use super::command::{Command, ListQuery, Since};
 use crate::interface::interface_infos;
@@ -27,6 +29,16 @@ impl Engine {
                 let list = self.traffic.flows(&query.interface, &query.search, rows(&query));
                 drop(reply.send(Since { since: self.started, list }));
             }
+            Command::Processes(query, reply) => {
+                let list = self.owners(&query, rows(&query));
+                drop(reply.send(Since { since: self.started, list }));
+            }
+            Command::Session(request, reply) => drop(reply.send(self.change_session(now, &request))),
+            Command::Sessions(reply) => drop(reply.send(self.sessions())),
+            Command::SetProcessThreshold(bytes_per_second, by, reply) => {
+                let previous = self.set_process_threshold(now, bytes_per_second, &by);
+                reply.send(previous).ok();
+            }
             Command::Days(reply) => {
                 let (since, list) = (self.counters.begun(), self.counters.days());
                 drop(reply.send(Since { since, list }));
@@ -34,6 +46,22 @@ impl Engine {
             Command::Subscribe(reply) => drop(reply.send(self.subscription(now))),
             Command::Watch(request) => self.watch(request),
         }
+    }
+}
+
+impl Engine {
+    fn owners(&self, _query: &ListQuery, _rows: usize) -> shared::report::Ranked<shared::process::OwnerRow> {
+        shared::report::Ranked::default()
+    }
+
+    fn set_process_threshold(&mut self, now: Timestamp, bytes_per_second: u64, by: &str) -> u64 {
+        let previous = std::mem::replace(&mut self.process_threshold, bytes_per_second);
+        let message = match bytes_per_second {
+            0 => format!("The process bandwidth threshold was switched off by {by}."),
+            limit => format!("The process bandwidth threshold was set to {limit} bytes/s by {by}."),
+        };
+        self.event(now, "threshold_set", "process_bandwidth", message);
+        previous
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use shared::health::{DayRow, InterfaceInfo, Status};
 use shared::live::Live;
 use shared::packets::PacketBatch;
+use shared::process::{OwnerRow, Scope};
 use shared::report::{FlowRow, HostRow, Ranked};
+use shared::session::Session;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use weir_shared as shared;
 
@@ -18,6 +20,7 @@ pub struct ListQuery {
     pub interface: String,
     pub limit: usize,
     pub search: String,
+    pub of: Scope,
 }
 
 /// A live packet list that somebody has open.
@@ -46,12 +49,50 @@ pub struct Since<T> {
     pub list: T,
 }
 
+/// What somebody does to the session; `by` names them in the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRequest {
+    pub change: SessionChange,
+    pub by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionChange {
+    /// An empty name is made of the time.
+    Start(String),
+    Stop,
+    Reset,
+}
+
+/// What became of it: the session that ended, the one that runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionOutcome {
+    pub ended: Option<Session>,
+    pub running: Option<Session>,
+}
+
+/// Why a session was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    #[error("session `{name}` is running since {begin}; stop or reset it first")]
+    Running { name: String, begin: jiff::Timestamp },
+    #[error("no session is running; start one first")]
+    None,
+    #[error("`{0}` is not a name: 1 to 64 printable characters are allowed")]
+    Name(String),
+}
+
 #[derive(Debug)]
 pub enum Command {
     Status(oneshot::Sender<Status>),
     Interfaces(oneshot::Sender<Vec<InterfaceInfo>>),
     Hosts(ListQuery, oneshot::Sender<Since<Ranked<HostRow>>>),
     Flows(ListQuery, oneshot::Sender<Since<Ranked<FlowRow>>>),
+    Processes(ListQuery, oneshot::Sender<Since<Ranked<OwnerRow>>>),
+    Session(SessionRequest, oneshot::Sender<Result<SessionOutcome, SessionError>>),
+    Sessions(oneshot::Sender<Vec<Session>>),
+    /// Bytes a second in either direction, 0 for off, and who sets it; answered with the one before.
+    SetProcessThreshold(u64, String, oneshot::Sender<u64>),
     Days(oneshot::Sender<Since<Vec<DayRow>>>),
     Subscribe(oneshot::Sender<Subscription>),
     Watch(WatchRequest),
@@ -92,6 +133,26 @@ impl Handle {
 
     pub async fn flows(&self, query: ListQuery) -> Result<Since<Ranked<FlowRow>>, AskError> {
         self.ask(|reply| Command::Flows(query, reply)).await
+    }
+
+    pub async fn processes(&self, query: ListQuery) -> Result<Since<Ranked<OwnerRow>>, AskError> {
+        self.ask(|reply| Command::Processes(query, reply)).await
+    }
+
+    pub async fn session(
+        &self,
+        request: SessionRequest,
+    ) -> Result<Result<SessionOutcome, SessionError>, AskError> {
+        self.ask(|reply| Command::Session(request, reply)).await
+    }
+
+    /// The running one first, then those that ended, newest first.
+    pub async fn sessions(&self) -> Result<Vec<Session>, AskError> {
+        self.ask(Command::Sessions).await
+    }
+
+    pub async fn set_process_threshold(&self, bytes_per_second: u64, by: String) -> Result<u64, AskError> {
+        self.ask(|reply| Command::SetProcessThreshold(bytes_per_second, by, reply)).await
     }
 
     pub async fn days(&self) -> Result<Since<Vec<DayRow>>, AskError> {

@@ -76,6 +76,10 @@ impl Engine {
             open_alerts: u32::try_from(self.alerts.open()).unwrap_or(u32::MAX),
             window_millis: self.window_millis(),
             recent_seconds: Vec::new(),
+            owners: Default::default(),
+            active_owners: 0,
+            session: self.running_session(false),
+            process_threshold_bytes_per_second: self.process_threshold,
         }
     }
 
@@ -97,6 +101,7 @@ impl Engine {
             ledger: status.ledger,
             hosts: Default::default(),
             flows: Default::default(),
+            owners: Default::default(),
         };
         if let Some(id) = capture.id {
             let totals = self.traffic.totals(id);
@@ -146,6 +151,7 @@ impl Engine {
             window_seconds: f64::from(self.window_millis()) / 1_000.0,
             host_name: host_name(),
             time_zone: time_zone(),
+            process_threshold_bytes_per_second: self.process_threshold,
             capture,
         }
     }

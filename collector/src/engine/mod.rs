@@ -22,12 +22,14 @@ pub mod command;
 mod live;
 mod records;
 mod second;
+mod sessions;
 mod watches;
 
 use backlog::Backlog;
 use captures::Captures;
 use live::Publisher;
 use second::Accounts;
+use sessions::Sessions;
 use watches::Watches;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -94,6 +96,9 @@ pub struct Engine {
     watcher: Watcher,
     watches: Watches,
     publisher: Publisher,
+    sessions: Sessions,
+    /// Bytes a second in either direction over which a process raises an alert; 0: off.
+    process_threshold: u64,
     refused_records: u64,
     stopping: bool,
 }
@@ -127,6 +132,8 @@ impl Engine {
             watcher,
             watches: Watches::default(),
             publisher: Publisher::default(),
+            sessions: Sessions::default(),
+            process_threshold: 1 << 20,
             refused_records: 0,
             stopping: false,
         }

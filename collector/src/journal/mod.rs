@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shared::alert::Alert;
 use shared::health::Degraded;
-use shared::journal::{JournalEntry, JournalOpened, JournalRecord};
+use shared::journal::{JournalEntry, JournalKind, JournalOpened, JournalRecord};
 use tokio::sync::watch;
 use weir_shared as shared;
 
@@ -49,16 +49,22 @@ impl Limits {
     }
 }
 
-/// Which entries a reader wants.
+/// Which entries a reader wants: a set of kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds {
-    pub windows: bool,
-    pub alerts: bool,
-    pub gaps: bool,
-}
+pub struct Kinds(u8);
 
 impl Kinds {
-    pub const ALL: Self = Self { windows: true, alerts: true, gaps: true };
+    pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(u8::MAX);
+
+    #[must_use]
+    pub const fn with(self, kind: JournalKind) -> Self {
+        Self(self.0 | 1 << kind as u8)
+    }
+
+    const fn has(self, kind: JournalKind) -> bool {
+        self.0 & 1 << kind as u8 != 0
+    }
 }
 
 /// The writing end and the reading ends; share it in an `Arc`. All calls block on the disk.

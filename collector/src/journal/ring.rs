@@ -4,7 +4,7 @@ use prost::Message as _;
 use redb::{ReadTransaction, ReadableTable as _, Table, TableDefinition, WriteTransaction};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use shared::alert::Alert;
-use shared::journal::{JournalEntry, JournalOpened, JournalRecord};
+use shared::journal::{JournalEntry, JournalKind, JournalOpened, JournalRecord};
 use shared::report::{Gap, KernelCounters};
 use shared::wire::v1;
 use shared::wire::v1::journal_entry::Content;
@@ -29,6 +29,8 @@ const JOURNAL_ID: &str = "journal_id";
 const WINDOW: u8 = 1;
 const ALERT: u8 = 2;
 const GAP: u8 = 3;
+const SESSION: u8 = 4;
+const EVENT: u8 = 5;
 
 /// What an entry takes beside its encoding: keys, kind and time in both tables.
 const ENTRY_OVERHEAD_BYTES: u64 = 40;
@@ -211,15 +213,22 @@ fn figure(
 }
 
 fn wanted(kinds: Kinds) -> impl Iterator<Item = u8> {
-    [(kinds.windows, WINDOW), (kinds.alerts, ALERT), (kinds.gaps, GAP)]
-        .into_iter()
-        .filter_map(|(wanted, kind)| wanted.then_some(kind))
+    let numbers = [
+        (JournalKind::Window, WINDOW),
+        (JournalKind::Alert, ALERT),
+        (JournalKind::Gap, GAP),
+        (JournalKind::Session, SESSION),
+        (JournalKind::Event, EVENT),
+    ];
+    numbers.into_iter().filter_map(move |(kind, number)| kinds.has(kind).then_some(number))
 }
 
 fn last_removed(kind: u8) -> &'static str {
     match kind {
         WINDOW => "last_removed_window",
         ALERT => "last_removed_alert",
+        SESSION => "last_removed_session",
+        EVENT => "last_removed_event",
         _ => "last_removed_gap",
     }
 }
@@ -229,6 +238,8 @@ fn kind_of(record: &JournalRecord) -> u8 {
         JournalRecord::Window(_) => WINDOW,
         JournalRecord::Alert(_) => ALERT,
         JournalRecord::Gap(_) => GAP,
+        JournalRecord::Session(_) => SESSION,
+        JournalRecord::Event(_) => EVENT,
     }
 }
 
@@ -241,6 +252,8 @@ fn encode(sequence: u64, record: &JournalRecord) -> Vec<u8> {
         JournalRecord::Window(window) => Content::Window(window.as_ref().into()),
         JournalRecord::Alert(alert) => Content::Alert(alert.as_ref().into()),
         JournalRecord::Gap(gap) => Content::Gap(gap.into()),
+        JournalRecord::Session(session) => Content::Session(session.as_ref().into()),
+        JournalRecord::Event(event) => Content::Event(event.into()),
     };
     v1::JournalEntry { sequence, previous_sequence: 0, content: Some(content) }.encode_to_vec()
 }

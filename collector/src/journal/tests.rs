@@ -74,7 +74,7 @@ fn a_journal_keeps_its_id_and_its_entries_when_opened_again() {
 fn a_filtered_stream_says_what_it_would_have_sent_before() {
     let (_folder, journal) = journal(ROOMY);
     journal.append(&[alert(1), gap("a"), gap("b"), alert(2), alert(3)]).unwrap();
-    let alerts = Kinds { windows: false, alerts: true, gaps: false };
+    let alerts = Kinds::NONE.with(JournalKind::Alert);
     assert_eq!(sequences(&journal.read(0, alerts, 10, usize::MAX).unwrap()), [(0, 1), (1, 4), (4, 5)]);
     assert_eq!(sequences(&journal.read(2, alerts, 1, usize::MAX).unwrap()), [(1, 4)]);
     let newest_first: Vec<u64> = journal.alerts(2).unwrap().iter().map(|alert| alert.id).collect();
@@ -87,7 +87,7 @@ fn what_the_ring_removed_is_still_the_predecessor_of_what_stayed() {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     journal.append_at(&[alert(1), gap("a")], start).unwrap();
     journal.append_at(&[alert(2), gap("b")], start + SignedDuration::from_hours(8 * 24)).unwrap();
-    let alerts = Kinds { windows: false, alerts: true, gaps: false };
+    let alerts = Kinds::NONE.with(JournalKind::Alert);
     assert_eq!(sequences(&journal.read(0, alerts, 10, usize::MAX).unwrap()), [(1, 3)]);
     assert_eq!(journal.opened().unwrap().oldest_sequence, 3);
 }

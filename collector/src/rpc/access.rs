@@ -15,6 +15,8 @@ use super::connections::{Peer, Socket};
 pub enum Right {
     /// Either: members of the socket's group and root read what the collector knows.
     Read,
+    /// Either, and each call leaves a line in the log: what people of the group may change.
+    Audited,
     /// The control socket alone: what changes how the collector works.
     Control,
 }
@@ -25,11 +27,17 @@ pub const TABLE: &[(&str, Right)] = &[
     ("/weir.v1.TrafficService/StreamJournal", Right::Read),
     ("/weir.v1.TrafficService/ListHosts", Right::Read),
     ("/weir.v1.TrafficService/ListFlows", Right::Read),
+    ("/weir.v1.TrafficService/ListProcesses", Right::Read),
     ("/weir.v1.TrafficService/WatchPackets", Right::Read),
     ("/weir.v1.TrafficService/ListDays", Right::Read),
     ("/weir.v1.AlertService/ListAlerts", Right::Read),
     ("/weir.v1.ControlService/GetStatus", Right::Read),
     ("/weir.v1.ControlService/ListInterfaces", Right::Read),
+    ("/weir.v1.ControlService/StartSession", Right::Audited),
+    ("/weir.v1.ControlService/StopSession", Right::Audited),
+    ("/weir.v1.ControlService/ResetSession", Right::Audited),
+    ("/weir.v1.ControlService/ListSessions", Right::Read),
+    ("/weir.v1.ControlService/SetProcessThreshold", Right::Audited),
     ("/grpc.health.v1.Health/Check", Right::Read),
     ("/grpc.health.v1.Health/List", Right::Read),
     ("/grpc.health.v1.Health/Watch", Right::Read),
@@ -47,6 +55,10 @@ fn refusal(table: &[(&str, Right)], path: &str, peer: Option<&Peer>) -> Option<S
     };
     match (right, peer.socket) {
         (Right::Read, _) | (Right::Control, Socket::Control) => None,
+        (Right::Audited, _) => {
+            tracing::info!(uid = peer.uid, method = path, "audit: call that changes the collector");
+            None
+        }
         (Right::Control, Socket::Collector { .. }) => {
             tracing::warn!(uid = peer.uid, method = path, "call refused: it is for the control socket");
             Some(Status::permission_denied(format!("{path} is for the control socket")))

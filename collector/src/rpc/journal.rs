@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, stream};
-use shared::journal::JournalEntry;
+use shared::journal::{JournalEntry, JournalKind};
 use shared::wire::v1::stream_journal_response::Content;
 use shared::wire::v1::{self, StreamJournalRequest, StreamJournalResponse};
 use tokio::sync::watch;
@@ -51,15 +51,17 @@ fn kinds(numbers: &[i32]) -> Result<Kinds, Status> {
     if numbers.is_empty() {
         return Ok(Kinds::ALL);
     }
-    let mut kinds = Kinds { windows: false, alerts: false, gaps: false };
+    let mut kinds = Kinds::NONE;
     for number in numbers {
         match v1::JournalKind::try_from(*number) {
-            Ok(v1::JournalKind::Window) => kinds.windows = true,
-            Ok(v1::JournalKind::Alert) => kinds.alerts = true,
-            Ok(v1::JournalKind::Gap) => kinds.gaps = true,
+            Ok(v1::JournalKind::Window) => kinds = kinds.with(JournalKind::Window),
+            Ok(v1::JournalKind::Alert) => kinds = kinds.with(JournalKind::Alert),
+            Ok(v1::JournalKind::Gap) => kinds = kinds.with(JournalKind::Gap),
+            Ok(v1::JournalKind::Session) => kinds = kinds.with(JournalKind::Session),
+            Ok(v1::JournalKind::Event) => kinds = kinds.with(JournalKind::Event),
             Ok(v1::JournalKind::Unspecified) | Err(_) => {
                 return Err(Status::invalid_argument(format!(
-                    "kind {number} is unknown; 1 (windows), 2 (alerts) and 3 (gaps) are"
+                    "kind {number} is unknown; 1 (windows), 2 (alerts), 3 (gaps), 4 (sessions) and 5 (events) are"
                 )));
             }
         }

@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use shared::client::{ClientError, Collector, DaysRequest, ListRequest, WatchRequest, Watched};
 use shared::journal::{JournalKind, JournalRecord};
 use shared::live::Live;
+use shared::process::Scope;
 use shared::socket::{SocketGroup, bind};
 use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
@@ -57,7 +58,8 @@ async fn lists_and_status_arrive_as_the_engine_said_them() {
     assert_eq!(status.host_name, "lab");
     assert_eq!(status.losses["live_updates_skipped"], 0);
     assert_eq!(soon(client.interfaces()).await.unwrap(), engine::interfaces());
-    let wanted = ListRequest { interface: "eth0".to_owned(), limit: 7, search: "exam".to_owned() };
+    let wanted =
+        ListRequest { interface: "eth0".to_owned(), limit: 7, search: "exam".to_owned(), of: Scope::All };
     let hosts = soon(client.hosts(&wanted)).await.unwrap();
     assert_eq!(hosts.list, engine::hosts("eth0 7 exam"), "the query reaches the engine");
     assert_eq!(

@@ -3,14 +3,16 @@ use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use shared::packets::PacketSummary;
+use shared::process::Scope;
 use shared::wire::v1::traffic_service_server::TrafficService;
 use shared::wire::v1::watch_packets_response::Content;
 use shared::wire::v1::{
     ListDaysRequest, ListDaysResponse, ListFlowsRequest, ListFlowsResponse, ListHostsRequest,
-    ListHostsResponse, StreamJournalRequest, StreamJournalResponse, SubscribeRequest, SubscribeResponse,
-    WatchPacketsRequest, WatchPacketsResponse,
+    ListHostsResponse, ListProcessesRequest, ListProcessesResponse, StreamJournalRequest,
+    StreamJournalResponse, SubscribeRequest, SubscribeResponse, WatchPacketsRequest, WatchPacketsResponse,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::{Request, Response, Status};
@@ -84,7 +86,7 @@ impl TrafficService for Traffic {
         request: Request<ListHostsRequest>,
     ) -> Result<Response<ListHostsResponse>, Status> {
         let ListHostsRequest { interface, limit, search } = request.into_inner();
-        let query = list_query(interface, limit, search)?;
+        let query = list_query(interface, limit, search, Scope::All)?;
         let answer = self.context.handle.hosts(query).await.map_err(unanswered)?;
         Ok(Response::new(ListHostsResponse {
             since_unix_millis: answer.since.as_millisecond(),
@@ -96,12 +98,30 @@ impl TrafficService for Traffic {
         &self,
         request: Request<ListFlowsRequest>,
     ) -> Result<Response<ListFlowsResponse>, Status> {
-        let ListFlowsRequest { interface, limit, search } = request.into_inner();
-        let query = list_query(interface, limit, search)?;
+        let ListFlowsRequest { interface, limit, search, pid, started_unix_millis } = request.into_inner();
+        let of = match pid {
+            0 => Scope::All,
+            pid => Scope::Process { pid, started: started(started_unix_millis)? },
+        };
+        let query = list_query(interface, limit, search, of)?;
         let answer = self.context.handle.flows(query).await.map_err(unanswered)?;
         Ok(Response::new(ListFlowsResponse {
             since_unix_millis: answer.since.as_millisecond(),
             flows: Some(answer.list.into()),
+        }))
+    }
+
+    async fn list_processes(
+        &self,
+        request: Request<ListProcessesRequest>,
+    ) -> Result<Response<ListProcessesResponse>, Status> {
+        let ListProcessesRequest { interface, limit, search, session } = request.into_inner();
+        let of = if session { Scope::Session } else { Scope::All };
+        let query = list_query(interface, limit, search, of)?;
+        let answer = self.context.handle.processes(query).await.map_err(unanswered)?;
+        Ok(Response::new(ListProcessesResponse {
+            since_unix_millis: answer.since.as_millisecond(),
+            owners: Some(answer.list.into()),
         }))
     }
 
@@ -183,7 +203,7 @@ async fn compile(expression: &str) -> Result<Option<Program>, Status> {
     })
 }
 
-fn list_query(interface: String, limit: u32, search: String) -> Result<ListQuery, Status> {
+fn list_query(interface: String, limit: u32, search: String, of: Scope) -> Result<ListQuery, Status> {
     if search.len() > LONGEST_SEARCH_BYTES {
         return Err(Status::invalid_argument(format!(
             "`search` has {} bytes; {LONGEST_SEARCH_BYTES} are allowed",
@@ -191,7 +211,13 @@ fn list_query(interface: String, limit: u32, search: String) -> Result<ListQuery
         )));
     }
     let rows = if limit == 0 { USUAL_ROWS } else { limit.min(MOST_ROWS) };
-    Ok(ListQuery { interface, limit: usize::try_from(rows).unwrap_or(usize::MAX), search })
+    Ok(ListQuery { interface, limit: usize::try_from(rows).unwrap_or(usize::MAX), search, of })
+}
+
+fn started(unix_millis: i64) -> Result<Timestamp, Status> {
+    Timestamp::from_millisecond(unix_millis).map_err(|_| {
+        Status::invalid_argument(format!("`started_unix_millis` is {unix_millis}, which is no time"))
+    })
 }
 
 fn date(field: &str, text: &str) -> Result<Option<Date>, Status> {

@@ -185,6 +185,8 @@ fn no_flow_row(interface: &str, traffic: RxTx, record: &WindowRecord) -> FlowRow
         zero_windows: 0,
         resets: 0,
         state: String::new(),
+        initiator_owner: None,
+        responder_owner: None,
     }
 }
 

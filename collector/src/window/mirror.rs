@@ -143,6 +143,8 @@ impl Flow {
             zero_windows: u64::from(tcp.zero_windows),
             resets: u64::from(tcp.resets),
             state: self.tcp.map(|tcp| tcp.state.name().to_owned()).unwrap_or_default(),
+            initiator_owner: None,
+            responder_owner: None,
         }
     }
 }

@@ -182,6 +182,7 @@ impl PacketLine {
             destination_mac: mac(self.destination_mac),
             header: self.header,
             link_type: self.link_type.unsigned_abs(),
+            owner: None,
         }
     }
 }

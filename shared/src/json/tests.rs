@@ -36,6 +36,8 @@ fn flow() -> FlowRow {
         zero_windows: 0,
         resets: 0,
         state: "new".to_owned(),
+        initiator_owner: None,
+        responder_owner: None,
     }
 }
 

@@ -75,6 +75,7 @@ impl From<&Status> for v1::GetStatusResponse {
             window_millis: window_millis(status.window_seconds),
             host_name: status.host_name.clone(),
             time_zone: status.time_zone.clone(),
+            process_threshold_bytes_per_second: status.process_threshold_bytes_per_second,
         }
     }
 }
@@ -107,6 +108,7 @@ impl TryFrom<v1::GetStatusResponse> for Status {
             window_seconds: f64::from(status.window_millis) / 1000.0,
             host_name: status.host_name,
             time_zone: status.time_zone,
+            process_threshold_bytes_per_second: status.process_threshold_bytes_per_second,
         })
     }
 }

@@ -9,7 +9,9 @@ mod common;
 mod contract;
 mod control;
 mod packets;
+mod process;
 mod rows;
+pub(crate) mod session;
 #[cfg(test)]
 mod tests;
 mod traffic;

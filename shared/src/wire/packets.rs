@@ -27,6 +27,7 @@ impl From<&PacketHeader> for v1::PacketHeader {
             destination_mac: packet.destination_mac.clone(),
             header: packet.header.clone(),
             link_type: packet.link_type,
+            owner: packet.owner.as_ref().map(Into::into),
         }
     }
 }
@@ -55,6 +56,7 @@ impl TryFrom<v1::PacketHeader> for PacketHeader {
             destination_mac: packet.destination_mac,
             header: packet.header,
             link_type: packet.link_type,
+            owner: packet.owner.map(TryInto::try_into).transpose()?,
         })
     }
 }

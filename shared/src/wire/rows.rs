@@ -24,6 +24,8 @@ impl From<&FlowRow> for v1::FlowRow {
             zero_windows: row.zero_windows,
             resets: row.resets,
             state: row.state.clone(),
+            initiator_owner: row.initiator_owner.as_ref().map(Into::into),
+            responder_owner: row.responder_owner.as_ref().map(Into::into),
         }
     }
 }
@@ -49,6 +51,8 @@ impl TryFrom<v1::FlowRow> for FlowRow {
             zero_windows: row.zero_windows,
             resets: row.resets,
             state: row.state,
+            initiator_owner: row.initiator_owner.map(TryInto::try_into).transpose()?,
+            responder_owner: row.responder_owner.map(TryInto::try_into).transpose()?,
         })
     }
 }

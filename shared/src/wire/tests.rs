@@ -5,13 +5,15 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::{Alert, AlertState, Severity};
+use crate::alert::{Alert, AlertState, Event, Severity};
 use crate::health::*;
 use crate::journal::*;
 use crate::live::*;
 use crate::net::*;
 use crate::packets::*;
+use crate::process::*;
 use crate::report::*;
+use crate::session::*;
 
 /// Through the encoded bytes and back.
 fn through_wire<D, W>(value: &D) -> D
@@ -75,11 +77,12 @@ prop_compose! {
         (protocol, direction, initiator, responder) in (protocol(), direction(), endpoint(), endpoint()),
         (traffic, per_second, first_seen, last_seen) in (rx_tx(), rx_tx(), time(), time()),
         (trip, retransmitted_segments, zero_windows, resets) in any::<(u64, u64, u64, u64)>(),
+        (initiator_owner, responder_owner) in (prop::option::of(reference()), prop::option::of(reference())),
     ) -> FlowRow {
         FlowRow {
             interface, protocol, initiator, responder, application, name, direction, traffic, per_second,
             first_seen, last_seen, round_trip_micros: Some(trip).filter(|t| *t != 0), retransmitted_segments,
-            zero_windows, resets, state,
+            zero_windows, resets, state, initiator_owner, responder_owner,
         }
     }
 }
@@ -115,11 +118,11 @@ prop_compose! {
         (counts, application) in (
             prop::collection::vec(count(), 15), prop::collection::btree_map(".*", count(), 0..4)),
         numbers in prop::collection::vec(any::<u64>(), 18),
-        (flows, hosts, sources, destinations) in
-            (ranked(flow_row()), ranked(host_row()), addresses(), addresses()),
+        (flows, hosts, owners, sources, destinations) in
+            (ranked(flow_row()), ranked(host_row()), ranked(owner_row()), addresses(), addresses()),
     ) -> InterfaceWindow {
         InterfaceWindow {
-            interface, in_totals, captured, kernel, ledger, application, flows, hosts, sources, destinations,
+            interface, in_totals, captured, kernel, ledger, application, flows, hosts, owners, sources, destinations,
             directions: Directions {
                 ingress: counts[0], egress: counts[1], local: counts[2], forwarded_in: counts[3],
                 forwarded_out: counts[4],
@@ -155,11 +158,11 @@ prop_compose! {
         state in prop::sample::select(vec![CaptureState::Up, CaptureState::Gone, CaptureState::Error]),
         (second, average_per_second, captured) in (rx_tx(), rx_tx(), rx_tx()),
         (today, month, ledger, dropped_packets) in (kernel(), kernel(), ledger(), any::<u64>()),
-        (hosts, flows) in (ranked(host_row()), ranked(flow_row())),
+        (hosts, flows, owners) in (ranked(host_row()), ranked(flow_row()), ranked(owner_row())),
     ) -> LiveInterface {
         LiveInterface {
             interface, state, reason, in_totals, primary, second, average_per_second, today, month, captured,
-            dropped_packets, ledger, hosts, flows,
+            dropped_packets, ledger, hosts, flows, owners,
         }
     }
 }
@@ -168,6 +171,7 @@ prop_compose! {
     fn update()(
         (time, interfaces) in (time(), prop::collection::vec(live_interface(), 0..2)),
         last_window in prop::option::of(window()),
+        (owners, session) in (ranked(owner_row()), prop::option::of(session())),
         losses in prop::collection::btree_map(".*", any::<u64>(), 0..3),
         (last_sequence, open_alerts, window_millis, reason) in (any::<u64>(), any::<u32>(), any::<u32>(), ".*"),
     ) -> Update {
@@ -177,7 +181,65 @@ prop_compose! {
         }];
         Update {
             time, interfaces, last_window, losses, degraded, last_sequence, open_alerts, window_millis, recent_seconds,
+            owners, session, active_owners: open_alerts, process_threshold_bytes_per_second: last_sequence,
         }
+    }
+}
+
+fn quality() -> impl Strategy<Value = MatchQuality> {
+    prop::sample::select(vec![
+        MatchQuality::Exact,
+        MatchQuality::Listener,
+        MatchQuality::Shared,
+        MatchQuality::Kernel,
+        MatchQuality::Unknown,
+    ])
+}
+
+/// Zero means none on the wire.
+fn later() -> impl Strategy<Value = Timestamp> {
+    time().prop_filter("zero means none", |time| time.as_millisecond() != 0)
+}
+
+prop_compose! {
+    fn reference()(
+        name in ".*", pid in prop::option::of(1_u32..), started in prop::option::of(later()), quality in quality(),
+    ) -> OwnerReference {
+        OwnerReference { name, pid, started, quality }
+    }
+}
+
+prop_compose! {
+    fn owner_row()(
+        (interface, executable, command_line, user) in (".*", ".*", ".*", ".*"),
+        (unit, container, reason, alive) in (".*", ".*", ".*", any::<bool>()),
+        (of, parents) in (reference(), prop::collection::vec((any::<u32>(), ".*"), 0..3)),
+        (traffic, per_second, session_traffic) in (rx_tx(), rx_tx(), rx_tx()),
+        (rx_payload_bytes, tx_payload_bytes, over_threshold) in any::<(u64, u64, bool)>(),
+        (protocols, first_seen, last_seen) in (prop::collection::vec(".*", 0..3), time(), time()),
+    ) -> OwnerRow {
+        let OwnerReference { name, pid, started, quality } = of;
+        let parents = parents.into_iter().map(|(pid, name)| ParentProcess { pid, name }).collect();
+        let owner = Owner {
+            name, pid, started, executable, command_line, user, unit, container, parents, alive, quality, reason,
+        };
+        OwnerRow {
+            interface, owner, traffic, rx_payload_bytes, tx_payload_bytes, per_second, protocols, first_seen,
+            last_seen, over_threshold, session_traffic,
+        }
+    }
+}
+
+prop_compose! {
+    fn session()(
+        (id, name, begin, end) in (any::<u64>(), ".*", time(), prop::option::of(later())),
+        (gap_millis, traffic, owners) in (any::<u64>(), rx_tx(), ranked(owner_row())),
+        interfaces in prop::collection::vec((".*", rx_tx(), kernel()), 0..3),
+    ) -> Session {
+        let interfaces = interfaces.into_iter()
+            .map(|(interface, captured, kernel)| SessionInterface { interface, captured, kernel })
+            .collect();
+        Session { id, name, begin, end, gap_millis, traffic, interfaces, owners }
     }
 }
 
@@ -189,11 +251,12 @@ prop_compose! {
         (interface, application, detail, source_mac) in (".*", ".*", ".*", ".*"),
         (wire_bytes, captured_bytes, vlan, tcp_flags, link_type) in any::<(u32, u32, u16, u8, u32)>(),
         header in prop::collection::vec(any::<u8>(), 0..64),
+        owner in prop::option::of(reference()),
     ) -> PacketHeader {
         PacketHeader {
             time: Timestamp::from_nanosecond(i128::from(nanos)).unwrap(), interface, source, destination,
             protocol, application, wire_bytes, captured_bytes, direction, vlan, tcp_flags, detail,
-            destination_mac: source_mac.clone(), source_mac, header, link_type,
+            destination_mac: source_mac.clone(), source_mac, header, link_type, owner,
         }
     }
 }
@@ -208,6 +271,15 @@ proptest! {
             sequence: 7, previous_sequence: 5, record: JournalRecord::Window(Box::new(window)),
         };
         prop_assert_eq!(&through_wire::<JournalEntry, v1::JournalEntry>(&entry), &entry);
+    }
+
+    #[test]
+    fn sessions_and_events_come_back_as_they_were(session in session(), time in time(), message in ".*") {
+        let event = Event { time, kind: "session_started".to_owned(), subject: "night".to_owned(), message };
+        for record in [JournalRecord::Session(Box::new(session)), JournalRecord::Event(event)] {
+            let entry = JournalEntry { sequence: 3, previous_sequence: 2, record };
+            prop_assert_eq!(&through_wire::<JournalEntry, v1::JournalEntry>(&entry), &entry);
+        }
     }
 
     #[test]
@@ -249,7 +321,7 @@ proptest! {
             degraded: vec![Degraded { part: "capture".to_owned(), reason: "no permission".to_owned() }],
             losses: [("records".to_owned(), 4)].into(), last_sequence: 8, journal_id: "j".to_owned(),
             window_seconds: f64::from(window_millis) / 1000.0, host_name: "h".to_owned(),
-            time_zone: "UTC".to_owned(),
+            time_zone: "UTC".to_owned(), process_threshold_bytes_per_second: 1 << 20,
         };
         prop_assert_eq!(&through_wire::<Status, v1::GetStatusResponse>(&status), &status);
     }

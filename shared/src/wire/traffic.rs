@@ -23,6 +23,7 @@ impl From<&LiveInterface> for v1::LiveInterface {
             ledger: Some(live.ledger.into()),
             hosts: Some((&live.hosts).into()),
             flows: Some((&live.flows).into()),
+            owners: Some((&live.owners).into()),
         }
     }
 }
@@ -46,6 +47,7 @@ impl TryFrom<v1::LiveInterface> for LiveInterface {
             ledger: or_zero(live.ledger),
             hosts: try_or_zero(live.hosts)?,
             flows: try_or_zero(live.flows)?,
+            owners: try_or_zero(live.owners)?,
         })
     }
 }
@@ -74,6 +76,10 @@ impl From<&Update> for v1::Update {
             open_alerts: update.open_alerts,
             window_millis: update.window_millis,
             recent_seconds: to_wire(&update.recent_seconds),
+            owners: Some((&update.owners).into()),
+            active_owners: update.active_owners,
+            session: update.session.as_ref().map(Into::into),
+            process_threshold_bytes_per_second: update.process_threshold_bytes_per_second,
         }
     }
 }
@@ -92,6 +98,10 @@ impl TryFrom<v1::Update> for Update {
             open_alerts: update.open_alerts,
             window_millis: update.window_millis,
             recent_seconds: each(update.recent_seconds)?,
+            owners: try_or_zero(update.owners)?,
+            active_owners: update.active_owners,
+            session: update.session.map(TryInto::try_into).transpose()?,
+            process_threshold_bytes_per_second: update.process_threshold_bytes_per_second,
         })
     }
 }
@@ -176,6 +186,8 @@ impl From<&JournalEntry> for v1::JournalEntry {
             JournalRecord::Window(window) => Content::Window(window.as_ref().into()),
             JournalRecord::Alert(alert) => Content::Alert(alert.as_ref().into()),
             JournalRecord::Gap(gap) => Content::Gap(gap.into()),
+            JournalRecord::Session(session) => Content::Session(session.as_ref().into()),
+            JournalRecord::Event(event) => Content::Event(event.into()),
         };
         Self { sequence: entry.sequence, previous_sequence: entry.previous_sequence, content: Some(content) }
     }
@@ -190,6 +202,8 @@ impl TryFrom<v1::JournalEntry> for JournalEntry {
             Content::Window(window) => JournalRecord::Window(Box::new(window.try_into()?)),
             Content::Alert(alert) => JournalRecord::Alert(Box::new(alert.try_into()?)),
             Content::Gap(gap) => JournalRecord::Gap(gap.try_into()?),
+            Content::Session(session) => JournalRecord::Session(Box::new(session.try_into()?)),
+            Content::Event(event) => JournalRecord::Event(event.try_into()?),
         };
         Ok(Self { sequence: entry.sequence, previous_sequence: entry.previous_sequence, record })
     }

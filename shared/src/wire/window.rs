@@ -71,6 +71,7 @@ impl From<&InterfaceWindow> for v1::InterfaceWindow {
             sources: Some((&window.sources).into()),
             destinations: Some((&window.destinations).into()),
             evicted_flows: window.evicted_flows,
+            owners: Some((&window.owners).into()),
         }
     }
 }
@@ -104,6 +105,7 @@ impl TryFrom<v1::InterfaceWindow> for InterfaceWindow {
             hosts: try_or_zero(window.hosts)?,
             sources: try_or_zero(window.sources)?,
             destinations: try_or_zero(window.destinations)?,
+            owners: try_or_zero(window.owners)?,
         })
     }
 }

@@ -363,5 +363,7 @@ fn flow(row: &SqliteRow, seconds: f64) -> Result<FlowRow, sqlx::Error> {
         zero_windows: amount("zero_windows")?,
         resets: amount("resets")?,
         state: text(row, "state_text")?,
+        initiator_owner: None,
+        responder_owner: None,
     })
 }

@@ -94,6 +94,7 @@ async fn store_entry(
         JournalRecord::Window(window) => insert_window(connection, journal_id, sequence, window).await?,
         JournalRecord::Alert(alert) => insert_alert(connection, journal_id, sequence, alert).await?,
         JournalRecord::Gap(gap) => insert_gap(connection, journal_id, Some(sequence), gap).await?,
+        JournalRecord::Session(_) | JournalRecord::Event(_) => {}
     }
     set_position(connection, journal_id, sequence).await?;
     Ok(Stored::New)

@@ -163,6 +163,15 @@ impl TrafficService for Peer {
         Ok(Response::new(v1::ListFlowsResponse { since_unix_millis, flows: Some((&list).into()) }))
     }
 
+    async fn list_processes(
+        &self,
+        _request: Request<v1::ListProcessesRequest>,
+    ) -> Result<Response<v1::ListProcessesResponse>, Status> {
+        let list = traffic::window(traffic::start(), &[7]).interfaces.remove(0).owners;
+        let since_unix_millis = traffic::start().as_millisecond();
+        Ok(Response::new(v1::ListProcessesResponse { since_unix_millis, owners: Some((&list).into()) }))
+    }
+
     async fn watch_packets(
         &self,
         request: Request<v1::WatchPacketsRequest>,
@@ -231,6 +240,41 @@ impl ControlService for Peer {
             ..v1::InterfaceInfo::default()
         };
         Ok(Response::new(v1::ListInterfacesResponse { interfaces: vec![interface] }))
+    }
+
+    async fn start_session(
+        &self,
+        _request: Request<v1::StartSessionRequest>,
+    ) -> Result<Response<v1::StartSessionResponse>, Status> {
+        Ok(Response::new(v1::StartSessionResponse::default()))
+    }
+
+    async fn stop_session(
+        &self,
+        _request: Request<v1::StopSessionRequest>,
+    ) -> Result<Response<v1::StopSessionResponse>, Status> {
+        Ok(Response::new(v1::StopSessionResponse::default()))
+    }
+
+    async fn reset_session(
+        &self,
+        _request: Request<v1::ResetSessionRequest>,
+    ) -> Result<Response<v1::ResetSessionResponse>, Status> {
+        Ok(Response::new(v1::ResetSessionResponse::default()))
+    }
+
+    async fn list_sessions(
+        &self,
+        _request: Request<v1::ListSessionsRequest>,
+    ) -> Result<Response<v1::ListSessionsResponse>, Status> {
+        Ok(Response::new(v1::ListSessionsResponse::default()))
+    }
+
+    async fn set_process_threshold(
+        &self,
+        _request: Request<v1::SetProcessThresholdRequest>,
+    ) -> Result<Response<v1::SetProcessThresholdResponse>, Status> {
+        Ok(Response::new(v1::SetProcessThresholdResponse::default()))
     }
 }
 

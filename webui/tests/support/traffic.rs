@@ -66,6 +66,8 @@ pub fn flow(number: u32, traffic: RxTx, window: (Timestamp, Timestamp)) -> FlowR
         zero_windows: 0,
         resets: 0,
         state: "established".to_owned(),
+        initiator_owner: None,
+        responder_owner: None,
     }
 }
 
@@ -158,6 +160,7 @@ pub fn update(bytes: u64) -> Update {
             ledger: Ledger::default(),
             hosts: Ranked { rows: vec![host(2, both(10, 20), end)], others: Others::default() },
             flows: Ranked { rows: vec![flow(2, both(10, 20), end)], others: Others::default() },
+            owners: Ranked::default(),
         }],
         last_window: Some(window(at(0), &[1, 2])),
         losses: [("capture_dropped_packets".to_owned(), 3)].into(),
@@ -165,6 +168,10 @@ pub fn update(bytes: u64) -> Update {
         last_sequence: 7,
         open_alerts: 1,
         window_millis: 10_000,
+        owners: Ranked::default(),
+        active_owners: 0,
+        session: None,
+        process_threshold_bytes_per_second: 1 << 20,
         recent_seconds: vec![SecondSeries {
             interface: "eth0".to_owned(),
             start: at(0),

@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 use weir_shared as shared;
 
 use crate::engine::Input;
-use crate::engine::command::{Command, Handle, Since, Subscription};
+use crate::engine::command::{Command, Handle, SessionError, Since, Subscription};
 use crate::journal::{Journal, Limits};
 
 pub(super) struct Engine {
@@ -87,6 +87,14 @@ fn answer(command: Command, updates: &broadcast::Sender<Arc<Live>>) {
             let list = Ranked { rows: Vec::new(), others };
             reply.send(Since { since: Timestamp::UNIX_EPOCH, list }).unwrap();
         }
+        Command::Processes(query, reply) => {
+            let others = Others { rows: query.limit as u64, ..Others::default() };
+            let list = Ranked { rows: Vec::new(), others };
+            reply.send(Since { since: Timestamp::UNIX_EPOCH, list }).unwrap();
+        }
+        Command::Session(_, reply) => reply.send(Err(SessionError::None)).unwrap(),
+        Command::Sessions(reply) => reply.send(Vec::new()).unwrap(),
+        Command::SetProcessThreshold(_, _, reply) => reply.send(7).unwrap(),
         Command::Days(reply) => {
             let list = (1..=3).map(day).collect();
             reply.send(Since { since: Timestamp::UNIX_EPOCH, list }).unwrap();
@@ -113,6 +121,10 @@ fn update() -> Update {
         open_alerts: 0,
         window_millis: 10_000,
         recent_seconds: Vec::new(),
+        owners: Ranked::default(),
+        active_owners: 0,
+        session: None,
+        process_threshold_bytes_per_second: 0,
     }
 }
 
@@ -131,6 +143,7 @@ fn status() -> Status {
         window_seconds: 10.0,
         host_name: "lab".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
+        process_threshold_bytes_per_second: 0,
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use weir_shared::client::{Collector, ListRequest};
 use weir_shared::json::csv::{Cell, Columns};
 use weir_shared::json::{OthersItem, flows_document, hosts_document};
+use weir_shared::process::Scope;
 
 use super::super::error::HttpError;
 use super::super::state::State;
@@ -79,6 +80,7 @@ fn request(parameters: &Parameters) -> Result<ListRequest, HttpError> {
         interface: parameters.interface().unwrap_or_default(),
         limit: u32::try_from(parameters.limit()?).unwrap_or(u32::MAX),
         search: parameters.q.trim().to_owned(),
+        of: Scope::All,
     })
 }
 
