@@ -7,6 +7,7 @@ use super::{FlowItem, HostItem, OthersItem, Rate, Traffic, WindowItem};
 use crate::alert::Alert;
 use crate::health::{CaptureStatus, DayRow, InterfaceInfo};
 use crate::packets::PacketHeader;
+use crate::process::OwnerReference;
 
 /// A cell: numbers, times and words of ours stay as they are, text from outside is guarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,17 +66,26 @@ pub fn write<T: Columns, W: Write>(
     Ok(())
 }
 
-fn traffic(traffic: Traffic) -> [Cell; 4] {
+/// An owner in one cell: its name, and its pid where it has one.
+pub(super) fn reference(owner: Option<&OwnerReference>) -> Cell {
+    match owner {
+        Some(OwnerReference { name, pid: Some(pid), .. }) => Cell::text(format!("{name} {pid}")),
+        Some(OwnerReference { name, .. }) => Cell::text(name),
+        None => Cell::plain(""),
+    }
+}
+
+pub(super) fn traffic(traffic: Traffic) -> [Cell; 4] {
     [traffic.rx_bytes, traffic.tx_bytes, traffic.rx_packets, traffic.tx_packets].map(Cell::plain)
 }
 
-fn rate(rate: Rate) -> [Cell; 4] {
+pub(super) fn rate(rate: Rate) -> [Cell; 4] {
     [rate.rx_bits_per_second, rate.tx_bits_per_second, rate.rx_packets_per_second, rate.tx_packets_per_second]
         .map(Cell::plain)
 }
 
 /// `before` empty cells but for the word "others", the traffic, and empty cells up to the header's length.
-fn others_row(before: usize, columns: usize, others: &OthersItem) -> Vec<Cell> {
+pub(super) fn others_row(before: usize, columns: usize, others: &OthersItem) -> Vec<Cell> {
     let mut cells = vec![Cell::plain("others")];
     cells.resize(before, Cell::plain(""));
     cells.extend(traffic(others.traffic));
@@ -143,6 +153,8 @@ impl Columns for FlowItem {
         "retransmitted_segments",
         "zero_windows",
         "resets",
+        "initiator_owner",
+        "responder_owner",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -161,6 +173,7 @@ impl Columns for FlowItem {
         cells.extend([Cell::plain(self.first_seen), Cell::plain(self.last_seen)]);
         cells.push(Cell::plain(self.round_trip_micros.map(|micros| micros.to_string()).unwrap_or_default()));
         cells.extend([self.retransmitted_segments, self.zero_windows, self.resets].map(Cell::plain));
+        cells.extend([&self.initiator_owner, &self.responder_owner].map(|owner| reference(owner.as_ref())));
         cells
     }
 
@@ -331,6 +344,7 @@ impl Columns for PacketHeader {
         "detail",
         "source_mac",
         "destination_mac",
+        "owner",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -351,6 +365,7 @@ impl Columns for PacketHeader {
             Cell::text(&self.detail),
             Cell::plain(&self.source_mac),
             Cell::plain(&self.destination_mac),
+            reference(self.owner.as_ref()),
         ]
     }
 }

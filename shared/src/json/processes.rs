@@ -2,6 +2,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::csv::{self, Cell, Columns};
 use super::{OthersItem, Rate, Traffic};
 use crate::process::{MatchQuality, OwnerRow, ParentProcess};
 use crate::report::{KernelCounters, Ranked};
@@ -62,6 +63,69 @@ impl From<&OwnerRow> for OwnerItem {
             last_seen: row.last_seen,
             over_threshold: row.over_threshold,
         }
+    }
+}
+
+impl Columns for OwnerItem {
+    const HEADER: &'static [&'static str] = &[
+        "name",
+        "pid",
+        "started",
+        "executable",
+        "command_line",
+        "user",
+        "unit",
+        "container",
+        "parents",
+        "alive",
+        "quality",
+        "reason",
+        "interface",
+        "rx_bytes",
+        "tx_bytes",
+        "rx_packets",
+        "tx_packets",
+        "rx_payload_bytes",
+        "tx_payload_bytes",
+        "rx_bits_per_second",
+        "tx_bits_per_second",
+        "rx_packets_per_second",
+        "tx_packets_per_second",
+        "protocols",
+        "first_seen",
+        "last_seen",
+        "over_threshold",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let parents: Vec<_> =
+            self.parents.iter().map(|parent| format!("{} {}", parent.name, parent.pid)).collect();
+        let mut cells = vec![
+            Cell::text(&self.name),
+            Cell::plain(self.pid.map(|pid| pid.to_string()).unwrap_or_default()),
+            Cell::plain(self.started.map(|started| started.to_string()).unwrap_or_default()),
+            Cell::text(&self.executable),
+            Cell::text(&self.command_line),
+            Cell::text(&self.user),
+            Cell::text(&self.unit),
+            Cell::text(&self.container),
+            Cell::text(parents.join(" < ")),
+            Cell::plain(self.alive),
+            Cell::plain(self.quality.name()),
+            Cell::text(&self.reason),
+            Cell::text(&self.interface),
+        ];
+        cells.extend(csv::traffic(self.traffic));
+        cells.extend([self.rx_payload_bytes, self.tx_payload_bytes].map(Cell::plain));
+        cells.extend(csv::rate(self.rate));
+        cells.push(Cell::text(self.protocols.join(" ")));
+        cells.extend([Cell::plain(self.first_seen), Cell::plain(self.last_seen)]);
+        cells.push(Cell::plain(self.over_threshold));
+        cells
+    }
+
+    fn others(others: &OthersItem) -> Option<Vec<Cell>> {
+        Some(csv::others_row(13, Self::HEADER.len(), others))
     }
 }
 

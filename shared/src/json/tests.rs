@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::csv::Columns;
 use super::*;
+use crate::process::{Owner, OwnerRow};
 use crate::report::Count;
 
 fn host(name: &str) -> HostRow {
@@ -14,6 +15,22 @@ fn host(name: &str) -> HostRow {
         protocols: vec!["tcp".to_owned(), "https".to_owned()],
         first_seen: Timestamp::UNIX_EPOCH,
         last_seen: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn owner_row() -> OwnerRow {
+    OwnerRow {
+        interface: String::new(),
+        owner: Owner { name: "curl".to_owned(), pid: Some(7), ..Owner::default() },
+        traffic: RxTx::default(),
+        rx_payload_bytes: 0,
+        tx_payload_bytes: 0,
+        per_second: RxTx::default(),
+        protocols: Vec::new(),
+        first_seen: Timestamp::UNIX_EPOCH,
+        last_seen: Timestamp::UNIX_EPOCH,
+        over_threshold: false,
+        session_traffic: RxTx::default(),
     }
 }
 
@@ -74,6 +91,7 @@ fn assert_columns_are_keys<T: Columns + Serialize>(row: &T) {
 fn csv_columns_are_the_keys_of_json() {
     assert_columns_are_keys(&HostItem::from(&host("")));
     assert_columns_are_keys(&FlowItem::from(&flow()));
+    assert_columns_are_keys(&OwnerItem::from(&owner_row()));
     let day = DayRow {
         date: jiff::civil::date(2026, 1, 2),
         interface: "eth0".to_owned(),
