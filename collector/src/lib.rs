@@ -10,6 +10,7 @@
 //!
 //! `database` is the kind of file that `journal` and `counters` keep. `replay` runs capture to window over a file in one
 //! process. `daemon` is the only wiring.
+pub mod attribution;
 pub mod capture;
 pub mod cli;
 pub mod config;
