@@ -11,6 +11,7 @@ use weir_shared as shared;
 mod book;
 mod clocks;
 mod diag;
+mod events;
 mod holders;
 mod locate;
 mod owners;
