@@ -1,4 +1,5 @@
 //! Real sockets of real processes on loopback are named, and nothing else is: without eBPF.
+#![cfg(test)]
 mod attribution_lab;
 
 use attribution_lab::{Asker, Child, HERE, TCP, UDP};
