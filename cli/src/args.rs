@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use shared::units::Units;
+use shared::units::{BinaryBytesPerSecond, Units};
 use weir_shared as shared;
 
 /// Shows what the Weir collector on this machine sees.
@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Status,
     /// Interfaces, which are captured, and why
     Interfaces(Format),
+    /// Processes by bytes, the ended included, since the collector started
+    Processes(Processes),
     /// Remote hosts by bytes, since the collector started
     Hosts(List),
     /// Flows by bytes, since the collector started
@@ -47,6 +49,44 @@ pub(crate) enum Command {
     Alerts(Alerts),
     /// A line a second with the rates of every interface, until Ctrl+C
     Watch,
+    /// Named spans of monitoring with totals of their own
+    #[command(subcommand)]
+    Session(SessionAction),
+    /// The bandwidth, in either direction, over which a process raises an alert: prints it, or sets it
+    Threshold {
+        /// Such as "512 KiB/s", "2 MiB/s", "10 Mbit/s", or off
+        #[arg(value_name = "RATE|off")]
+        value: Option<BinaryBytesPerSecond>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionAction {
+    /// Begins a session; one runs at a time
+    Start {
+        /// 1 to 64 printable characters; without it the session is named by its start
+        #[arg(default_value = "", hide_default_value = true)]
+        name: String,
+    },
+    /// Ends the running session, never the capture
+    Stop,
+    /// Ends the running session and begins another of its name; history stays
+    Reset,
+    /// The running session, then those that ended, newest first
+    List {
+        /// Most rows
+        #[arg(long, value_name = "ROWS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Processes {
+    /// Only what was moved since the running session began
+    #[arg(long)]
+    pub session: bool,
+    #[command(flatten)]
+    pub list: List,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -3,9 +3,13 @@ mod alerts;
 mod flows;
 mod hosts;
 mod interfaces;
+mod list;
 mod packet_line;
 mod packets;
+mod processes;
+mod session;
 mod status;
+mod threshold;
 mod watch;
 
 use shared::client::{Collector, ListRequest};
@@ -25,10 +29,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Status => status::run(&collector, &arguments, &mut out).await?,
         Command::Interfaces(format) => interfaces::run(&collector, &arguments, *format, &mut out).await?,
+        Command::Processes(wanted) => processes::run(&collector, &arguments, wanted, &mut out).await?,
         Command::Hosts(list) => hosts::run(&collector, &arguments, list, &mut out).await?,
         Command::Flows(list) => flows::run(&collector, &arguments, list, &mut out).await?,
         Command::Packets(packets) => packets::run(&collector, &arguments, packets, &mut out).await?,
         Command::Alerts(alerts) => alerts::run(&collector, &arguments, alerts, &mut out).await?,
+        Command::Session(action) => session::run(&collector, &arguments, action, &mut out).await?,
+        Command::Threshold { value } => threshold::run(&collector, &arguments, *value, &mut out).await?,
         Command::Watch => watch::run(&collector, &arguments, &mut out).await?,
     }
     out.flush()?;
