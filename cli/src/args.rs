@@ -1,5 +1,7 @@
 //! Arguments, as types only.
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::units::{BinaryBytesPerSecond, Units};
@@ -33,6 +35,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Who uses the network now, live on the terminal; H shows the keys
+    Top(Top),
     /// Captures, the ledger of bytes, losses, and what does not work and why
     Status,
     /// Interfaces, which are captured, and why
@@ -87,6 +91,28 @@ pub(crate) struct Processes {
     pub session: bool,
     #[command(flatten)]
     pub list: List,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Top {
+    /// Seconds between pictures, 0.2 to 60; rates are the mean of a step
+    #[arg(long, value_name = "SECONDS", default_value = "1")]
+    pub interval: Interval,
+}
+
+/// How long a step of the live picture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interval(pub Duration);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = text.trim().trim_end_matches('s').trim_end().parse::<f64>().ok();
+        let allowed = seconds.filter(|seconds| (0.2..=60.0).contains(seconds));
+        let interval = allowed.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        interval.map(Self).ok_or_else(|| format!("`{text}` is not allowed: 0.2 to 60 seconds"))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -145,6 +171,14 @@ pub(crate) struct Packets {
 pub(crate) enum UsageError {
     #[error("{0} is not in this version: it asks the collector on this machine, by --socket")]
     NotInThisVersion(&'static str),
+    #[error("`weir top` draws on a terminal; `weir watch --json` prints the live view")]
+    NoJson,
+    #[error(
+        "`weir top` draws on a terminal, and input or output is none; `weir processes` and `weir watch` print lines"
+    )]
+    NoTerminal,
+    #[error("interface `{name}` is not captured; captured: {captured}")]
+    NotCaptured { name: String, captured: String },
     #[error("--json and --format {0} contradict each other")]
     TwoFormats(&'static str),
 }

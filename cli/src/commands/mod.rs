@@ -12,6 +12,8 @@ mod status;
 mod threshold;
 mod watch;
 
+pub(crate) use threshold::threshold;
+
 use shared::client::{Collector, ListRequest};
 use shared::json::OthersItem;
 use shared::process::Scope;
@@ -25,8 +27,13 @@ use crate::output::Output;
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     arguments.check()?;
     let collector = Collector::connect(&arguments.socket()).await?;
+    if let Command::Top(top) = &arguments.command {
+        return crate::tui::run(collector, &arguments, top).await;
+    }
     let mut out = Output::standard();
     match &arguments.command {
+        // returned above
+        Command::Top(_) => {}
         Command::Status => status::run(&collector, &arguments, &mut out).await?,
         Command::Interfaces(format) => interfaces::run(&collector, &arguments, *format, &mut out).await?,
         Command::Processes(wanted) => processes::run(&collector, &arguments, wanted, &mut out).await?,
