@@ -5,6 +5,8 @@ mod link;
 mod lists;
 mod message;
 mod requests;
+#[cfg(test)]
+mod sample;
 mod state;
 mod term;
 mod theme;

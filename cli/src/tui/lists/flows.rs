@@ -14,14 +14,13 @@ pub(super) fn table(state: &State) -> Table {
         Column::number(unit(state.units), "UP", 6, 8),
         Column::number(unit(state.units), "DOWN", 6, 8),
         Column::text("OWNER", 10, 30, 7),
-        Column::number("start", "UP", 7, 5),
-        Column::number("start", "DOWN", 7, 5),
+        Column::number("start", "TOTAL", 7, 5),
         Column::text("NAME", 8, 40, 4),
         Column::text("STATE", 11, 11, 3),
         Column::text("INTERFACE", 9, 15, 2),
     ];
-    let [up, down] = [Cell::bytes(others.traffic.tx.bytes), Cell::bytes(others.traffic.rx.bytes)];
-    let after = vec![Cell::empty(), Cell::empty(), Cell::empty(), Cell::empty(), up, down];
+    let mut after = vec![Cell::empty(); 4];
+    after.push(Cell::bytes(others.traffic.sum().bytes));
     Table {
         columns,
         rows: rows.into_iter().map(|row| line(row, state)).collect(),
@@ -48,8 +47,7 @@ fn line(row: &FlowRow, state: &State) -> Row {
             Cell::rate(row.per_second.tx.bytes, state.units),
             Cell::rate(row.per_second.rx.bytes, state.units),
             Cell::text(owners(row.initiator_owner.as_ref(), row.responder_owner.as_ref())),
-            Cell::bytes(row.traffic.tx.bytes),
-            Cell::bytes(row.traffic.rx.bytes),
+            Cell::bytes(row.traffic.sum().bytes),
             Cell::text(row.name.clone()),
             Cell::text(row.state.clone()),
             Cell::text(row.interface.clone()),

@@ -345,9 +345,10 @@ impl State {
         all.filter(|live| self.interface.as_ref().is_none_or(|name| *name == live.interface))
     }
 
-    /// The interfaces that sums are over: the chosen one, or those that count in totals.
+    /// The interfaces that sums are over: the chosen one, or those that count in totals, or all where none does.
     pub(super) fn counted(&self) -> impl Iterator<Item = &LiveInterface> {
-        self.interfaces().filter(|live| self.interface.is_some() || live.in_totals)
+        let any = self.interface.is_some() || !self.interfaces().any(|live| live.in_totals);
+        self.interfaces().filter(move |live| any || live.in_totals)
     }
 
     pub(super) fn interface_names(&self) -> Vec<&str> {

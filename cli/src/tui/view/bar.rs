@@ -8,10 +8,24 @@ use crate::tui::lists::clock;
 use crate::tui::state::{Popup, State, Tab};
 use crate::tui::theme::{Role, Theme};
 
-const KEYS: &str = "H help  Q quit  Tab view  S session  R reset  T threshold  / filter  O sort  I interface  B units  Space freeze";
+/// Those that matter most first: a narrow screen shows as many as fit.
+const KEYS: [&str; 12] = [
+    "H help",
+    "Q quit",
+    "Tab view",
+    "S session",
+    "T threshold",
+    "/ filter",
+    "Enter detail",
+    "Space freeze",
+    "O sort",
+    "I interface",
+    "R reset",
+    "B units",
+];
 
 /// The keys; a notice or the filter that is being typed in their place.
-pub(super) fn keys(state: &State, theme: Theme) -> Line<'static> {
+pub(super) fn keys(state: &State, width: u16, theme: Theme) -> Line<'static> {
     if let Some(Popup::Filter { text }) = &state.popup {
         let what = if state.tab == Tab::Packets { "packet filter (pcap-filter): " } else { "filter: " };
         return Line::from(vec![
@@ -25,7 +39,7 @@ pub(super) fn keys(state: &State, theme: Theme) -> Line<'static> {
             Line::from(span(&format!("! {}", notice.text), theme.style(Role::Alarm)))
         }
         Some(notice) => Line::from(span(&notice.text, theme.style(Role::Good))),
-        None => Line::from(span(KEYS, theme.style(Role::Faint))),
+        None => Line::from(span(&fitting(width), theme.style(Role::Faint))),
     }
 }
 
@@ -41,4 +55,18 @@ pub(super) fn status(state: &State, width: u16, theme: Theme) -> Line<'static> {
     let text =
         format!(" threshold {threshold} | {} | {interface} | {units}{frozen}", clock(state, state.now));
     Line::from(Span::styled(fitted(&text, width, false), theme.style(Role::Bar)))
+}
+
+fn fitting(width: u16) -> String {
+    let mut line = String::new();
+    for key in KEYS {
+        let gap = if line.is_empty() { "" } else { "  " };
+        let longer = line.len().saturating_add(gap.len()).saturating_add(key.len());
+        if longer > usize::from(width) {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(key);
+    }
+    line
 }

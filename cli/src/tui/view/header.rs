@@ -23,7 +23,6 @@ pub(super) fn lines(state: &State, theme: Theme) -> Vec<Line<'static>> {
 }
 
 fn first(state: &State, theme: Theme) -> Line<'static> {
-    let host = state.status.as_ref().map_or("", |status| status.host_name.as_str());
     let link = match &state.link {
         Link::Up => span("link up", theme.style(Role::Good)),
         Link::Down { .. } => span("LINK DOWN", theme.style(Role::Alarm)),
@@ -32,28 +31,30 @@ fn first(state: &State, theme: Theme) -> Line<'static> {
     state.counted().for_each(|live| second += live.second);
     let active = state.shown.as_ref().map_or(0, |update| update.active_owners);
     let rates = format!(
-        "  down {}  up {}  {} packets/s  ",
+        "down {}  up {}  {} packets/s  ",
         state.units.rate(second.rx.bytes),
         state.units.rate(second.tx.bytes),
         PacketCount(second.sum().packets)
     );
+    let host = state.status.as_ref().map_or("", |status| status.host_name.as_str());
     Line::from(vec![
-        span(&format!("weir {host}  "), theme.style(Role::Strong)),
         link,
+        span(&format!("  {active} active processes  "), theme.style(Role::Strong)),
         span(&rates, theme.style(Role::Plain)),
-        span(&format!("{active} active processes"), theme.style(Role::Strong)),
+        span(host, theme.style(Role::Faint)),
     ])
 }
 
-fn down(state: &State, theme: Theme) -> Option<Line<'static>> {
-    let Link::Down { since, retry_in, reason } = &state.link else { return None };
-    let text = format!(
-        "! no link since {} ({}), next try within {} s: {reason}",
+fn down(state: &State, theme: Theme) -> Vec<Line<'static>> {
+    let Link::Down { since, retry_in, reason } = &state.link else { return Vec::new() };
+    let first = format!(
+        "! no link since {} ({}), next try within {} s; figures are of then",
         clock(state, *since),
         span_of(state.now.duration_since(*since)),
         retry_in.as_secs().saturating_add(1)
     );
-    Some(Line::from(span(&text, theme.style(Role::Alarm))))
+    let line = |text: &str| Line::from(span(text, theme.style(Role::Alarm)));
+    vec![line(&first), line(&format!("! {reason}"))]
 }
 
 /// Of the running session, else since the collector started.

@@ -55,11 +55,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Drawn 
     }
     let status = bar::status(state, area.width, theme);
     if places.bar.height >= 2 {
-        frame.render_widget(bar::keys(state, theme), row(places.bar, 0));
+        frame.render_widget(bar::keys(state, area.width, theme), row(places.bar, 0));
         frame.render_widget(status, row(places.bar, 1));
     } else {
         let said = state.notice.is_some() || state.is_typing();
-        frame.render_widget(if said { bar::keys(state, theme) } else { status }, places.bar);
+        frame.render_widget(if said { bar::keys(state, area.width, theme) } else { status }, places.bar);
     }
     drawn
 }
