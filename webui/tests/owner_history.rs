@@ -12,12 +12,12 @@ use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use support::traffic::{at, both, entry, owner, process, window, window_entry};
+use support::traffic::{at, both, entry, owner, process, session as running, window, window_entry};
 use weir_shared::alert::Event;
 use weir_shared::journal::{JournalEntry, JournalRecord};
-use weir_shared::process::{MatchQuality, Owner};
-use weir_shared::report::{KernelCounters, Others, Ranked};
-use weir_shared::session::{Session, SessionInterface};
+use weir_shared::process::{MatchQuality, Owner, OwnerRow};
+use weir_shared::report::{Others, Ranked};
+use weir_shared::session::Session;
 use weir_webui::store::alerts::AlertQuery;
 use weir_webui::store::list::ListQuery;
 use weir_webui::store::owners::{Group, OwnerFilter, OwnerSpan};
@@ -193,23 +193,15 @@ async fn what_a_router_forwards_counts_once_and_what_its_processes_do_twice() {
 }
 
 fn session(id: u64) -> Session {
-    let row = |number| owner(process(number), both(400, 100), (at(10), at(20)));
-    let rows = vec![row(1), row(2)];
-    let rows =
-        rows.into_iter().map(|row| weir_shared::process::OwnerRow { session_traffic: row.traffic, ..row });
+    let row = |number| {
+        let row = owner(process(number), both(400, 100), (at(10), at(20)));
+        OwnerRow { session_traffic: row.traffic, ..row }
+    };
     Session {
-        id,
-        name: "upgrade <b>".to_owned(),
-        begin: at(10),
         end: Some(at(20)),
         gap_millis: 250,
-        traffic: both(1_000, 300),
-        interfaces: vec![SessionInterface {
-            interface: "eth0".to_owned(),
-            captured: both(1_000, 300),
-            kernel: KernelCounters { rx_bytes: 1_001, ..KernelCounters::default() },
-        }],
-        owners: Ranked { rows: rows.collect(), others: Others { rows: 4, traffic: both(200, 100) } },
+        owners: Ranked { rows: vec![row(1), row(2)], others: Others { rows: 4, traffic: both(200, 100) } },
+        ..running(id, "upgrade <b>")
     }
 }
 

@@ -10,6 +10,7 @@ use weir_shared::report::{
     AddressRow, Count, FlowRow, HostRow, InterfaceWindow, KernelCounters, Ledger, Others, Ranked,
     RankedAddresses, RxTx, Window,
 };
+use weir_shared::session::{Session, SessionInterface};
 
 /// A midnight, in UTC.
 pub fn start() -> Timestamp {
@@ -156,6 +157,24 @@ pub fn window(start: Timestamp, hosts: &[u32]) -> Window {
     interface.tcp_flags.syn = number;
     interface.application.insert("https".to_owned(), total.sum());
     Window { start, length_millis: 10_000, interfaces: vec![interface] }
+}
+
+/// A session that is running.
+pub fn session(id: u64, name: &str) -> Session {
+    Session {
+        id,
+        name: name.to_owned(),
+        begin: at(10),
+        end: None,
+        gap_millis: 0,
+        traffic: both(1_000, 300),
+        interfaces: vec![SessionInterface {
+            interface: "eth0".to_owned(),
+            captured: both(1_000, 300),
+            kernel: KernelCounters { rx_bytes: 1_001, ..KernelCounters::default() },
+        }],
+        owners: Ranked::default(),
+    }
 }
 
 pub fn entry(sequence: u64, record: JournalRecord) -> JournalEntry {

@@ -10,6 +10,8 @@ mod sessions;
 
 use actix_web::web;
 
+pub(super) use now::collector;
+
 pub(super) fn routes(service: &mut web::ServiceConfig) {
     service
         .route("/status", web::get().to(now::status))
