@@ -71,11 +71,11 @@ sys.stdin.readline()
     let mut second = Child::perl_bound(port);
     second.line();
     let (next, quality) = asker.found(UDP, port, server_port, true, Some(asker.now()));
-    let (old, new) = (asker.attribution.owner(id).unwrap(), asker.attribution.owner(next).unwrap());
+    let (old, new) = (asker.attribution.process(id).unwrap(), asker.attribution.process(next).unwrap());
     assert_eq!((new.pid, quality), (Some(second.pid()), MatchQuality::Exact));
     assert_eq!(new.name, "perl");
     assert_eq!(old.pid, Some(first_pid));
-    asker.wait_for(|asker| !asker.attribution.owner(id).unwrap().alive);
+    asker.wait_for(|asker| !asker.attribution.process(id).unwrap().alive);
     // the earlier flow, asked for again, is not the new program's
     let earlier = asker.ask(UDP, port, server_port, true, Some(began));
     assert!(
@@ -111,7 +111,7 @@ sys.stdin.readline()
     let port = server.port();
     let mut asker = Asker::start();
     let (id, quality) = asker.found(UDP, port, 40_000, false, None);
-    let owner = asker.attribution.owner(id).unwrap();
+    let owner = asker.attribution.process(id).unwrap();
     assert_eq!((owner.pid, quality), (None, MatchQuality::Shared));
     assert!(owner.reason.starts_with("4 processes of python3"), "{}", owner.reason);
     assert!(owner.name.starts_with("python3"), "{}", owner.name);

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use shared::health::{self, Degraded, Losses};
 use shared::process::{MatchQuality, Owner};
@@ -22,6 +23,10 @@ const ANSWERS_WAITING: usize = 64;
 const MOST_ASKED: usize = 32_768;
 /// An answer is kept this long for a flow that is seen on another interface too. Longer than a question is open.
 const ANSWER_HOLDS: Duration = Duration::from_secs(5);
+
+/// Numbers between those of the kernel and those of processes.
+const FIRST_REASON: u32 = OwnerId::NO_FLOW.0 + 1;
+const MOST_REASONS: usize = (OwnerId::FIRST_PROCESS.0 - FIRST_REASON) as usize;
 
 const SWITCHED_OFF: &str = "attribution is switched off in the configuration";
 const NO_THREAD: &str = "the thread that looks up owners could not be started";
@@ -72,6 +77,8 @@ pub struct Attribution {
     thread: Option<Thread>,
     asked: HashMap<SocketEnd, Asked>,
     owners: Owners,
+    /// Why nobody was known, by number.
+    reasons: Vec<&'static str>,
     /// Questions since the thread was woken.
     unheard: usize,
     swept: Instant,
@@ -103,6 +110,7 @@ impl Attribution {
             thread,
             asked: HashMap::new(),
             owners: Owners::new(boot),
+            reasons: Vec::new(),
             unheard: 0,
             swept: Instant::now(),
         }
@@ -172,8 +180,29 @@ impl Attribution {
     }
 
     /// What an owner is called, its quality as good as it can be: the row's is the match's. None: forgotten, or never told.
-    pub fn owner(&self, id: OwnerId) -> Option<Owner> {
+    pub fn process(&self, id: OwnerId) -> Option<Owner> {
         self.owners.owner(id)
+    }
+
+    /// The owners that a process was, under all its names.
+    pub fn numbers_of(&self, pid: u32, started: Timestamp) -> Vec<OwnerId> {
+        self.owners.numbers_of(pid, started)
+    }
+
+    /// The number that stands for nobody known, for this reason.
+    pub fn unknown(&mut self, reason: &'static str) -> OwnerId {
+        let place = self.reasons.iter().position(|known| *known == reason).or_else(|| {
+            let is_room = self.reasons.len() < MOST_REASONS;
+            is_room.then(|| self.reasons.push(reason)).map(|()| self.reasons.len() - 1)
+        });
+        let number = place.and_then(|place| u32::try_from(place).ok());
+        number.map_or(OwnerId::UNKNOWN, |number| OwnerId(FIRST_REASON + number))
+    }
+
+    /// Why nobody is known, of a number that `unknown` gave; else empty.
+    pub fn reason(&self, id: OwnerId) -> &'static str {
+        let place = id.0.checked_sub(FIRST_REASON).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.reasons.get(place)).copied().unwrap_or_default()
     }
 
     /// Takes in a process that an event told of. The same process by another way has the same number. Its details are

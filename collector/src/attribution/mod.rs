@@ -11,6 +11,7 @@ use weir_shared as shared;
 mod book;
 mod clocks;
 mod diag;
+mod directory;
 mod events;
 mod holders;
 mod locate;
@@ -24,6 +25,7 @@ mod units;
 mod users;
 
 pub use book::Attribution;
+pub use directory::{Directory, Nobody, without_process};
 
 /// An owner, for as long as the collector runs. Small numbers stand for those without a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +55,9 @@ pub struct SocketEnd {
     pub is_initiator: bool,
 }
 
-/// Which sources are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which sources are used, as the configuration names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     Auto,
     Ebpf,

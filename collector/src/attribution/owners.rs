@@ -2,6 +2,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use shared::process::{MatchQuality, Owner};
 use weir_shared as shared;
 
@@ -62,6 +63,16 @@ impl Owners {
 
     pub(super) fn owner(&self, id: OwnerId) -> Option<Owner> {
         self.entries.get(&id).map(|entry| entry.owner.clone())
+    }
+
+    /// Of a process, by pid and start to the millisecond.
+    pub(super) fn numbers_of(&self, pid: u32, started: Timestamp) -> Vec<OwnerId> {
+        let is_meant = |owner: &Owner| {
+            owner.pid == Some(pid)
+                && owner.started.is_some_and(|own| own.as_millisecond() == started.as_millisecond())
+        };
+        let meant = self.entries.iter().filter(|(_, entry)| is_meant(&entry.owner));
+        meant.map(|(id, _)| *id).collect()
     }
 
     /// The owner that one or several processes are together.

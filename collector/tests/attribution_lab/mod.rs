@@ -146,7 +146,7 @@ impl Asker {
     /// The row's quality is the match's.
     pub(crate) fn owner_of(&mut self, end: SocketEnd) -> Owner {
         match self.ask_for(&end, None) {
-            Lookup::Found(id, quality) => Owner { quality, ..self.attribution.owner(id).unwrap() },
+            Lookup::Found(id, quality) => Owner { quality, ..self.attribution.process(id).unwrap() },
             other => panic!("{other:?}"),
         }
     }
