@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
+use crate::attribution::Attribution;
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
@@ -26,6 +27,7 @@ use crate::engine::command::Handle;
 use crate::engine::{CaptureSettings, Engine, Input, Parts};
 use crate::interface;
 use crate::journal::Journal;
+use crate::kept::{self, Kept};
 use crate::privilege::{self, PrivilegeError};
 use crate::rpc::{self, Socket};
 use crate::window::{self, Traffic};
@@ -89,11 +91,19 @@ fn run(common: &Common) -> Result<(), Failure> {
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
     let counters = Counters::open(directory).map_err(at("open the totals"))?;
+    let kept = Kept::open(directory).map_err(at("open the sessions"))?;
     let (listeners, bound) = listeners(&config)?;
+    let attribution = Attribution::start(config.process.attribution);
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    let engine = spawn_engine(&config, worker.clone(), counters, Arc::clone(&journal), (&input, inputs))?;
+    let engine = spawn_engine(
+        &config,
+        worker.clone(),
+        (counters, kept, attribution),
+        Arc::clone(&journal),
+        (&input, inputs),
+    )?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
     let rpc =
@@ -120,7 +130,7 @@ fn run(common: &Common) -> Result<(), Failure> {
 fn spawn_engine(
     config: &Config,
     worker: WorkerHandle,
-    counters: Counters,
+    (counters, kept, attribution): (Counters, (Kept, kept::Contents), Attribution),
     journal: Arc<Journal>,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
@@ -131,13 +141,15 @@ fn spawn_engine(
     let engine = Engine::new(Parts {
         settings: CaptureSettings::from(&config.capture),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
-        attribution: config.process.attribution.status(),
+        attribution,
         traffic: Traffic::new(window::Settings {
             rows: config.capture.window_rows,
             ..window::Settings::default()
         }),
         counters,
         journal,
+        kept,
+        process_threshold: config.detect.process_bandwidth,
         worker,
         watcher,
     });

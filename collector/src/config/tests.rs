@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use super::*;
+use crate::attribution::Mode;
 
 fn load_with(text: &str, variables: &[(&str, &str)], flags: &Overrides) -> Result<Config, String> {
     let mut file = tempfile::Builder::new().prefix("collector").suffix(".toml").tempfile().unwrap();
@@ -26,7 +27,7 @@ fn without_a_file_the_defaults_run() {
     assert_eq!(config.socket.path, Path::new("/run/weir/collector.sock"));
     assert!(!config.socket.group_configured);
     assert_eq!(config.state.journal, Limits::new(256, 7));
-    assert_eq!(config.process.attribution.status().grade, "off");
+    assert_eq!(config.process.attribution, Mode::Auto);
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 
 #[test]
 fn each_error_names_file_key_value_and_what_is_allowed() {
-    let cases: [(&str, &[&str]); 21] = [
+    let cases: [(&str, &[&str]); 22] = [
         ("[capture]\nwindow_seconds = 90", &["FILE, line 2", "capture.window_seconds", "90", "1 to 60"]),
         ("[capture]\nwindow_seconds = 0", &["capture.window_seconds", "0", "1 to 60"]),
         ("[capture]\nwindow_seconds = -1", &["capture.window_seconds", "-1", "1 to 60"]),
@@ -81,7 +82,11 @@ fn each_error_names_file_key_value_and_what_is_allowed() {
             &["process.attribution", "magic", "auto", "ebpf", "proc", "off"],
         ),
         ("[[quota]]\nname = \"provider\"", &["FILE", "quota", "not in this version"]),
-        ("[detect.syn_flood]\nover = 9", &["FILE", "detect", "not in this version"]),
+        ("[detect.syn_flood]\nover = 9", &["FILE", "detect.syn_flood", "not in this version"]),
+        (
+            "[detect.process_bandwidth]\nlimit = \"fast\"",
+            &["FILE, line 2", "detect.process_bandwidth.limit", "`fast`", "512 KiB/s"],
+        ),
     ];
     for (text, said) in cases {
         let error = load(text).unwrap_err();
@@ -112,14 +117,4 @@ fn a_reload_says_what_takes_a_restart() {
     let old = load("").unwrap();
     let new = load("[capture]\nwindow_seconds = 5\n[socket]\npath = \"/run/other.sock\"").unwrap();
     assert_eq!(old.needs_restart(&new), ["socket.path"]);
-}
-
-#[test]
-fn attribution_of_a_later_version_is_accepted_and_said() {
-    for word in ["ebpf", "proc"] {
-        let config = load(&format!("[process]\nattribution = \"{word}\"")).unwrap();
-        let status = config.process.attribution.status();
-        assert_eq!(status.grade, "off");
-        assert!(status.reason.contains("this version"), "{}", status.reason);
-    }
 }

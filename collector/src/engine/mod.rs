@@ -4,14 +4,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::health::{Attribution, Degraded};
+use shared::health::Degraded;
 use weir_shared as shared;
 
+use crate::attribution::Attribution;
 use crate::capture::lengths::SnapLength;
 use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
 use crate::interface::{Link, Selection, Watcher};
 use crate::journal::Journal;
+use crate::kept::{self, Kept};
 use crate::window::Traffic;
 use crate::worker::supervise::{Event, WorkerHandle};
 
@@ -20,6 +22,7 @@ mod backlog;
 mod captures;
 pub mod command;
 mod live;
+mod owners;
 mod records;
 mod second;
 mod sessions;
@@ -28,6 +31,7 @@ mod watches;
 use backlog::Backlog;
 use captures::Captures;
 use live::Publisher;
+use owners::Owners;
 use second::Accounts;
 use sessions::Sessions;
 use watches::Watches;
@@ -64,6 +68,9 @@ pub struct Parts {
     pub traffic: Traffic,
     pub counters: Counters,
     pub journal: Arc<Journal>,
+    pub kept: (Kept, kept::Contents),
+    /// Bytes a second, where nobody has set another.
+    pub process_threshold: u64,
     pub worker: WorkerHandle,
     pub watcher: Watcher,
 }
@@ -74,7 +81,6 @@ pub struct Engine {
     started: Timestamp,
     settings: CaptureSettings,
     window: Duration,
-    attribution: Attribution,
     links: Vec<Link>,
     captures: Captures,
     traffic: Traffic,
@@ -97,6 +103,8 @@ pub struct Engine {
     watches: Watches,
     publisher: Publisher,
     sessions: Sessions,
+    kept: Kept,
+    owners: Owners,
     /// Bytes a second in either direction over which a process raises an alert; 0: off.
     process_threshold: u64,
     refused_records: u64,
@@ -105,15 +113,16 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher } = parts;
+        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher, .. } = parts;
+        let (kept, contents) = parts.kept;
+        let now = Timestamp::now();
         // alert ids stay above those of every earlier run: there are never more alerts than journal entries
         let (counter_source, counters_degraded) = counters::open_source();
         let first_alert = journal.last_sequence().borrow().saturating_add(1);
         Self {
-            started: Timestamp::now(),
+            started: now,
             settings,
             window,
-            attribution,
             links: Vec::new(),
             captures: Captures::default(),
             traffic,
@@ -132,8 +141,10 @@ impl Engine {
             watcher,
             watches: Watches::default(),
             publisher: Publisher::default(),
-            sessions: Sessions::default(),
-            process_threshold: 1 << 20,
+            sessions: Sessions::resume(&contents, now),
+            kept,
+            owners: Owners::new(attribution),
+            process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
             refused_records: 0,
             stopping: false,
         }
@@ -143,11 +154,16 @@ impl Engine {
     pub fn run(mut self, inputs: &Receiver<Input>) {
         let mut tick = Instant::now();
         while !self.stopping {
-            match inputs.recv_timeout(tick.saturating_duration_since(Instant::now())) {
+            let mut wait = tick.saturating_duration_since(Instant::now());
+            if self.owners.is_asking() {
+                wait = wait.min(owners::ASKING);
+            }
+            match inputs.recv_timeout(wait) {
                 Ok(input) => self.take(input),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.find_owners();
             if Instant::now() >= tick {
                 self.tick();
                 tick = Instant::now() + TICK;
