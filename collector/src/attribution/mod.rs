@@ -1,4 +1,6 @@
 //! Who owns a socket: a process by pid and start time, the kernel, or nobody known. Never a guess.
+pub mod ebpf;
+
 use std::net::IpAddr;
 
 /// An owner, for as long as the collector runs. Small numbers stand for those without a process.
