@@ -37,6 +37,10 @@ impl RxTx {
         sum += self.tx;
         sum
     }
+
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl AddAssign for RxTx {

@@ -3,6 +3,9 @@ pub mod ebpf;
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+use weir_shared::process::{MatchQuality, Owner};
+
 /// An owner, for as long as the collector runs. Small numbers stand for those without a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(pub u32);
@@ -29,4 +32,37 @@ pub struct SocketEnd {
     pub remote: (IpAddr, u16),
     /// This end sent the flow's first packet.
     pub is_initiator: bool,
+}
+
+/// Says who an owner is.
+pub trait Directory {
+    fn owner(&self, id: OwnerId) -> Owner;
+
+    /// The owner that is this process, if it was ever one.
+    fn find(&self, pid: u32, started: Timestamp) -> Option<OwnerId>;
+}
+
+/// Owners that are no process.
+pub fn without_process(id: OwnerId) -> Owner {
+    let (name, quality) = match id {
+        OwnerId::KERNEL => ("kernel", MatchQuality::Kernel),
+        OwnerId::FORWARDED => ("forwarded", MatchQuality::Kernel),
+        OwnerId::NO_FLOW => ("no_flow", MatchQuality::Kernel),
+        _ => ("unknown", MatchQuality::Unknown),
+    };
+    Owner { name: name.to_owned(), quality, ..Owner::default() }
+}
+
+/// Knows no process at all: attribution is off, or a file is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl Directory for Nobody {
+    fn owner(&self, id: OwnerId) -> Owner {
+        without_process(id)
+    }
+
+    fn find(&self, _: u32, _: Timestamp) -> Option<OwnerId> {
+        None
+    }
 }

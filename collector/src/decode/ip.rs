@@ -17,6 +17,8 @@ pub struct Ip<'a> {
     pub transport: Transport<'a>,
     /// Where the transport header begins.
     pub transport_at: usize,
+    /// Bytes above the transport header on the wire; of later fragments and of what was cut all that follows IP.
+    pub payload_length: usize,
 }
 
 /// A datagram's part, with its identification.
@@ -92,6 +94,7 @@ pub(super) fn version_4<'a>(data: &'a [u8], at: usize, wire: usize) -> Content<'
             fragment,
             transport: Transport::None,
             transport_at: span.at,
+            payload_length: 0,
         },
     )
 }
@@ -124,6 +127,7 @@ pub(super) fn version_6<'a>(data: &'a [u8], at: usize, wire: usize) -> Content<'
         fragment: Fragment::Whole,
         transport: Transport::None,
         transport_at: at + 40,
+        payload_length: 0,
     };
     // a payload length of zero means the frame's end where TCP follows: segmentation offload
     let mut span = Span { at: at + 40, end: if payload == 0 { wire } else { at + 40 + payload } };
@@ -187,12 +191,14 @@ fn fragment_header(data: &[u8], at: usize) -> Option<Fragment> {
 
 #[inline]
 fn finish<'a>(data: &'a [u8], span: Span, cut: bool, mut packet: Ip<'a>) -> Content<'a> {
+    packet.payload_length = span.end.saturating_sub(span.at);
     if cut || matches!(packet.fragment, Fragment::Later(_)) {
         return Content::Ip(packet);
     }
     let first = packet.fragment != Fragment::Whole;
     match transport::transport(data, span, packet.protocol, first) {
         Some(transport) => {
+            packet.payload_length = transport.payload_length(packet.payload_length);
             packet.transport = transport;
             Content::Ip(packet)
         }

@@ -30,6 +30,20 @@ pub enum Transport<'a> {
     None,
 }
 
+impl Transport<'_> {
+    /// Of so many bytes from the transport header on, those above it.
+    #[inline]
+    pub(super) fn payload_length(&self, all: usize) -> usize {
+        match self {
+            Self::Tcp(tcp) => tcp.payload.length,
+            Self::Udp { payload, .. } => payload.length,
+            Self::Sctp { .. } => all.saturating_sub(12),
+            Self::Echo { .. } => all.saturating_sub(8),
+            Self::Portless | Self::None => all,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Tcp<'a> {
     pub source_port: u16,

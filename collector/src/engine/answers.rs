@@ -1,11 +1,14 @@
 //! Questions to the engine, and what it does once a second.
 use jiff::Timestamp;
 
+use shared::process::{OwnerRow, Scope};
+use shared::report::{FlowRow, Ranked};
 use weir_shared as shared;
 
 use super::Engine;
 use super::command::{Command, ListQuery, Since};
 use crate::interface::interface_infos;
+use crate::window::owner_lists::OwnerQuery;
 
 /// Rows of a list when the caller does not say.
 const DEFAULT_ROWS: usize = 100;
@@ -26,12 +29,11 @@ impl Engine {
                 drop(reply.send(Since { since: self.started, list }));
             }
             Command::Flows(query, reply) => {
-                let list = self.traffic.flows(&query.interface, &query.search, rows(&query));
+                let list = self.flows(&query);
                 drop(reply.send(Since { since: self.started, list }));
             }
             Command::Processes(query, reply) => {
-                let list = self.owners(&query, rows(&query));
-                drop(reply.send(Since { since: self.started, list }));
+                drop(reply.send(self.owners(&query)));
             }
             Command::Session(request, reply) => drop(reply.send(self.change_session(now, &request))),
             Command::Sessions(reply) => drop(reply.send(self.sessions())),
@@ -50,8 +52,28 @@ impl Engine {
 }
 
 impl Engine {
-    fn owners(&self, _query: &ListQuery, _rows: usize) -> shared::report::Ranked<shared::process::OwnerRow> {
-        shared::report::Ranked::default()
+    fn flows(&self, query: &ListQuery) -> Ranked<FlowRow> {
+        let owner = match query.of {
+            Scope::Process { pid, started } => match self.directory().find(pid, started) {
+                Some(owner) => Some(owner),
+                None => return Ranked::default(),
+            },
+            Scope::All | Scope::Session => None,
+        };
+        let directory = self.directory();
+        self.traffic.flows((&query.interface, owner), &query.search, rows(query), directory)
+    }
+
+    fn owners(&self, query: &ListQuery) -> Since<Ranked<OwnerRow>> {
+        let session = self.session_begin().filter(|_| query.of == Scope::Session);
+        let wanted = OwnerQuery {
+            interface: &query.interface,
+            search: &query.search,
+            of_session: query.of == Scope::Session,
+            rows: rows(query),
+        };
+        let list = self.traffic.owners(&wanted, self.directory());
+        Since { since: session.unwrap_or(self.started), list }
     }
 
     fn set_process_threshold(&mut self, now: Timestamp, bytes_per_second: u64, by: &str) -> u64 {

@@ -22,6 +22,7 @@ pub(super) struct Capture {
     pub(super) state: CaptureState,
     pub(super) reason: String,
     pub(super) in_totals: bool,
+    pub(super) in_owner_totals: bool,
     pub(super) primary: bool,
     pub(super) mac: Option<[u8; 6]>,
     /// Captured by openings that have ended.
@@ -83,6 +84,7 @@ impl Captures {
         let capture = self.captures.entry(choice.name.clone()).or_insert_with(|| Capture::new(&choice.name));
         capture.wanted = true;
         capture.in_totals = choice.in_totals;
+        capture.in_owner_totals = choice.in_owner_totals;
         capture.primary = link.primary;
         capture.mac = parse_mac(&link.mac);
         let other_link = capture.index.replace(link.index) != Some(link.index);
@@ -218,6 +220,7 @@ impl Capture {
             state: CaptureState::Error,
             reason: "Being opened.".to_owned(),
             in_totals: false,
+            in_owner_totals: false,
             primary: false,
             mac: None,
             before: RxTx::default(),
@@ -255,7 +258,8 @@ mod tests {
 
     fn choice(name: &str, index: Option<u32>) -> Choice {
         let captured = index.is_some();
-        Choice { name: name.to_owned(), index, captured, in_totals: true, reason: "why".into() }
+        let reason = "why".into();
+        Choice { name: name.to_owned(), index, captured, in_totals: true, in_owner_totals: true, reason }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use super::command::Subscription;
 
 /// Rows of each live list; more are fetched with the list calls.
 const LIVE_ROWS: usize = 50;
+/// Owners over interfaces.
+const LIVE_OWNERS: usize = 200;
 /// Newest seconds in an update: a late one tells of more than one.
 const RECENT_SECONDS: usize = 5;
 /// A reader that lags by more gets a fresh snapshot.
@@ -76,8 +78,8 @@ impl Engine {
             open_alerts: u32::try_from(self.alerts.open()).unwrap_or(u32::MAX),
             window_millis: self.window_millis(),
             recent_seconds: Vec::new(),
-            owners: Default::default(),
-            active_owners: 0,
+            owners: self.traffic.live_owners("", LIVE_OWNERS, self.directory()),
+            active_owners: u32::try_from(self.traffic.active_owners()).unwrap_or(u32::MAX),
             session: self.running_session(false),
             process_threshold_bytes_per_second: self.process_threshold,
         }
@@ -109,7 +111,8 @@ impl Engine {
             live.second = self.traffic.last_second(id).1;
             live.average_per_second = totals.average_per_second;
             live.hosts = self.traffic.live_hosts(id, LIVE_ROWS);
-            live.flows = self.traffic.live_flows(id, LIVE_ROWS);
+            live.flows = self.traffic.live_flows(id, LIVE_ROWS, self.directory());
+            live.owners = self.traffic.live_owners(&capture.name, LIVE_ROWS, self.directory());
         }
         live
     }

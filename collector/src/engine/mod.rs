@@ -20,6 +20,7 @@ mod backlog;
 mod captures;
 pub mod command;
 mod live;
+mod owners;
 mod records;
 mod second;
 mod sessions;
@@ -28,6 +29,7 @@ mod watches;
 use backlog::Backlog;
 use captures::Captures;
 use live::Publisher;
+use owners::Owners;
 use second::Accounts;
 use sessions::Sessions;
 use watches::Watches;
@@ -97,6 +99,7 @@ pub struct Engine {
     watches: Watches,
     publisher: Publisher,
     sessions: Sessions,
+    owners: Owners,
     /// Bytes a second in either direction over which a process raises an alert; 0: off.
     process_threshold: u64,
     refused_records: u64,
@@ -133,6 +136,7 @@ impl Engine {
             watches: Watches::default(),
             publisher: Publisher::default(),
             sessions: Sessions::default(),
+            owners: Owners::default(),
             process_threshold: 1 << 20,
             refused_records: 0,
             stopping: false,

@@ -12,6 +12,7 @@ use super::{CaptureSettings, Engine};
 use crate::capture::live::Wanted;
 use crate::flows::own::OwnAddresses;
 use crate::interface::Link;
+use crate::window::Counting;
 use crate::worker::packets::Packets;
 use crate::worker::records::{Command, Open, Record, Watch};
 use crate::worker::supervise::Event;
@@ -52,7 +53,7 @@ impl Engine {
     fn record(&mut self, record: Record) {
         match record {
             Record::Traffic { id, record } => {
-                if let Err(error) = self.traffic.apply(id, record) {
+                if let Err(error) = self.traffic.apply(id, record, &self.owners.directory) {
                     self.refused_records = self.refused_records.saturating_add(1);
                     tracing::debug!(%error, "a record of the capture worker was refused");
                 }
@@ -60,7 +61,9 @@ impl Engine {
             Record::Opened { id, link_type, .. } => {
                 if let Some(capture) = self.captures.opened(id) {
                     tracing::info!(interface = capture.name, link_type, "capturing");
-                    self.traffic.interface_opened(id, &capture.name, capture.in_totals);
+                    let counting =
+                        Counting { in_totals: capture.in_totals, in_owner_totals: capture.in_owner_totals };
+                    self.traffic.interface_opened(id, &capture.name, counting);
                 }
             }
             Record::Failed { id, error } => {
@@ -95,7 +98,7 @@ impl Engine {
     fn end(&mut self, id: u16) {
         let totals = self.traffic.totals(id);
         self.captures.settle(id, totals.captured, totals.dropped_packets);
-        self.traffic.interface_closed(id);
+        self.traffic.interface_closed(id, &self.owners.directory);
     }
 
     pub(super) fn gap(&mut self, start: Timestamp, end: Timestamp, interface: &str, reason: String) {

@@ -145,7 +145,7 @@ impl Engine {
             }
         }
         for id in self.captures.iter().filter_map(|capture| capture.id).collect::<Vec<_>>() {
-            self.traffic.interface_closed(id);
+            self.traffic.interface_closed(id, &self.owners.directory);
         }
         let now = Timestamp::now();
         self.read_counters(now);

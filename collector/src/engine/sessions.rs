@@ -11,9 +11,12 @@ use weir_shared as shared;
 
 use super::Engine;
 use super::command::{SessionChange, SessionError, SessionOutcome, SessionRequest};
+use crate::window::owner_lists::OwnerQuery;
 
 /// Ended sessions that are kept here; history has them all.
 const MOST_ENDED: usize = 50;
+/// Owners of a session, the largest.
+const SESSION_OWNERS: usize = 500;
 
 /// Counts of an interface when the session began.
 #[derive(Clone, Debug)]
@@ -87,6 +90,7 @@ impl Engine {
 
     fn begin_session(&mut self, name: String, now: Timestamp) {
         let baselines = self.captures.iter().map(|capture| self.baseline(&capture.name)).collect();
+        self.traffic.begin_session();
         let id = u64::try_from(now.as_millisecond()).unwrap_or(0);
         self.sessions.running = Some(Running { id, name, begin: now, baselines });
     }
@@ -154,7 +158,13 @@ impl Engine {
     }
 
     fn session_owners(&self) -> Ranked<OwnerRow> {
-        Ranked::default()
+        let query = OwnerQuery { interface: "", search: "", of_session: true, rows: SESSION_OWNERS };
+        self.traffic.owners(&query, self.directory())
+    }
+
+    /// When the running session began.
+    pub(super) fn session_begin(&self) -> Option<Timestamp> {
+        self.sessions.running.as_ref().map(|running| running.begin)
     }
 }
 

@@ -21,6 +21,10 @@ const VERSION_6: u8 = 1;
 const REMNANT: u8 = 2;
 
 impl Key {
+    /// Of a slot that holds no flow; no packet has it.
+    pub const FREE: Self =
+        Self { low: [0; 16], high: [0; 16], low_port: 0, high_port: 0, protocol: 0, form: u8::MAX };
+
     /// The key, and whether the packet's source is its low end.
     #[inline]
     pub fn of(packet: &Ip<'_>) -> (Self, bool) {

@@ -3,9 +3,12 @@
 //! An entry is new with its first packet, grows, and is told as growth. Its record ends by a time-out or when a SYN follows
 //! FIN or RST; its key then starts a record of the next generation. It leaves the table when it has ended, or when room is
 //! needed and it has not been used for longest (second chance).
+pub mod addresses;
 pub mod fragments;
 pub mod key;
 pub mod own;
+pub mod protocols;
 pub mod record;
+pub mod sums;
 pub mod table;
 pub mod tcp;

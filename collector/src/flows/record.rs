@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::sums::SumsRecord;
 use crate::decode::application::Application;
 
 /// The longest host name a record carries, in bytes, after escaping.
@@ -15,6 +16,8 @@ pub enum TrafficRecord {
     /// Told before any flow that it covers, so that the flows told never exceed it.
     Totals(Box<Totals>),
     Flows(FlowsRecord),
+    /// Of flows that are too many to be told one by one; before the end of their window.
+    Sums(Box<SumsRecord>),
     Names(Vec<NameRecord>),
     Seconds(Vec<SecondRecord>),
     /// All flows of the window were told before.
@@ -90,7 +93,7 @@ pub struct Counters {
     pub malformed: u64,
     pub malformed_messages: u64,
     pub evicted_flows: u64,
-    /// What left the table untold, or never found room in it.
+    /// What was told in sums and not flow by flow, or found no room to wait.
     pub untold: Tally,
     /// The part of it that this interface sent.
     pub untold_sent: Tally,
@@ -125,6 +128,10 @@ pub struct FlowNews {
     pub backward: Tally,
     /// The part of both that this interface sent.
     pub sent: Tally,
+    /// Bytes above the transport header, forward and backward.
+    pub payload: [u64; 2],
+    /// Who holds the initiator's and the responder's socket.
+    pub owners: [OwnerMark; 2],
     /// The last packet's age at the record's time.
     pub age_millis: u32,
     pub application: Application,
@@ -132,6 +139,29 @@ pub struct FlowNews {
     pub tcp: Option<TcpNews>,
     /// Nothing more will be told of this generation.
     pub ended: bool,
+}
+
+/// Who holds the socket at one end of a flow, as far as the worker's event source says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OwnerMark {
+    /// The worker's number of an owner that was told before; 0: the worker does not know.
+    pub owner: u32,
+    pub quality: Match,
+}
+
+/// How the worker knows an owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Match {
+    /// It does not.
+    #[default]
+    None,
+    Exact,
+    /// The listener that the connection came to.
+    Listener,
+    /// Several processes hold the socket.
+    Shared,
+    /// A socket of the kernel's own.
+    Kernel,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +176,39 @@ pub struct FlowIdentity {
     pub direction: FlowDirection,
     /// Nanoseconds of the timeline.
     pub first_seen: u64,
+}
+
+impl FlowIdentity {
+    /// The remote end: of a flow that is forwarded the one in the internet, otherwise the responder, so that each flow
+    /// counts to one host and the list sums to its total.
+    pub fn remote(&self) -> IpAddr {
+        let (initiator, responder) = (self.initiator, self.responder);
+        match self.direction {
+            FlowDirection::Ingress => initiator,
+            FlowDirection::Egress | FlowDirection::Local => responder,
+            FlowDirection::Forwarded if is_private(&responder) && !is_private(&initiator) => initiator,
+            FlowDirection::Forwarded => responder,
+        }
+    }
+
+    /// Whether the initiator and the responder are on this machine.
+    pub const fn here(&self) -> [bool; 2] {
+        match self.direction {
+            FlowDirection::Egress => [true, false],
+            FlowDirection::Ingress => [false, true],
+            FlowDirection::Local => [true, true],
+            FlowDirection::Forwarded => [false, false],
+        }
+    }
+}
+
+fn is_private(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local() || address.is_multicast(),
+        IpAddr::V6(address) => {
+            address.is_unique_local() || address.is_unicast_link_local() || address.is_multicast()
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

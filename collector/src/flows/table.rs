@@ -33,26 +33,39 @@ pub struct Entry {
     /// Growth not told: packets forward, backward and sent, then bytes.
     packets: [u32; 3],
     bytes: [u64; 3],
+    /// Of it above the transport header, forward and backward.
+    payload: [u64; 2],
     pub first_seen: u64,
     pub last_seen: u64,
-    /// Told so far, over all records of this key.
-    pub told: Tally,
 }
 
 const _: () = assert!(size_of::<Entry>() == 128);
 
-/// Growth of a flow: forward, backward, and what of both was sent.
-pub type Growth = [Tally; 3];
+/// Growth of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Growth {
+    pub forward: Tally,
+    pub backward: Tally,
+    /// What of both was sent.
+    pub sent: Tally,
+    /// Bytes above the transport header, forward and backward.
+    pub payload: [u64; 2],
+}
 
 impl Entry {
     #[inline]
-    pub fn count(&mut self, forward: bool, sent: bool, bytes: u64) {
+    pub fn count(&mut self, forward: bool, sent: bool, (bytes, payload): (u64, u64)) {
         let [packets_forward, packets_backward, packets_sent] = &mut self.packets;
         let [bytes_forward, bytes_backward, bytes_sent] = &mut self.bytes;
-        let (packets, total) =
-            if forward { (packets_forward, bytes_forward) } else { (packets_backward, bytes_backward) };
+        let [payload_forward, payload_backward] = &mut self.payload;
+        let (packets, total, above) = if forward {
+            (packets_forward, bytes_forward, payload_forward)
+        } else {
+            (packets_backward, bytes_backward, payload_backward)
+        };
         *packets = packets.wrapping_add(1);
         *total = total.wrapping_add(bytes);
+        *above = above.wrapping_add(payload);
         if sent {
             *packets_sent = packets_sent.wrapping_add(1);
             *bytes_sent = bytes_sent.wrapping_add(bytes);
@@ -63,14 +76,23 @@ impl Entry {
     pub fn settle(&mut self) -> Growth {
         let ([p0, p1, p2], [b0, b1, b2]) = (self.packets, self.bytes);
         let tally = |packets: u32, bytes| Tally { packets: u64::from(packets), bytes };
-        let growth = [tally(p0, b0), tally(p1, b1), tally(p2, b2)];
+        let growth = Growth {
+            forward: tally(p0, b0),
+            backward: tally(p1, b1),
+            sent: tally(p2, b2),
+            payload: self.payload,
+        };
         self.packets = [0; 3];
         self.bytes = [0; 3];
+        self.payload = [0; 2];
         self.waiting = false;
-        let [forward, backward, _] = growth;
-        self.told.add(forward);
-        self.told.add(backward);
         growth
+    }
+
+    /// Bytes that wait to be told.
+    pub fn growth_bytes(&self) -> u64 {
+        let [forward, backward, _] = self.bytes;
+        forward.saturating_add(backward)
     }
 }
 
@@ -177,7 +199,7 @@ impl Table {
         if let Some(entry) = self.entries.get_mut(slot as usize) {
             entry.last_seen = u64::MAX; // a free slot has nothing that could end
             entry.waiting = false;
-            entry.told = Tally::default();
+            entry.key = Key::FREE;
         }
     }
 
@@ -200,9 +222,10 @@ impl Table {
         slot
     }
 
-    /// Whether the slot holds a flow now.
-    pub fn holds(&self, slot: u32) -> bool {
-        self.get(slot).is_some_and(|entry| self.find(&entry.key, self.hash(&entry.key)) == Some(slot))
+    /// Whether the slot holds this key now.
+    #[inline]
+    pub fn holds(&self, slot: u32, key: &Key) -> bool {
+        self.get(slot).is_some_and(|entry| entry.key == *key)
     }
 }
 
@@ -225,9 +248,9 @@ impl Entry {
             window: 0,
             packets: [0; 3],
             bytes: [0; 3],
+            payload: [0; 2],
             first_seen: time,
             last_seen: time,
-            told: Tally::default(),
         }
     }
 
@@ -235,7 +258,6 @@ impl Entry {
     pub fn next_record(&self, from_low: bool, time: u64) -> Self {
         let mut next = Self::new(self.key, from_low, time);
         next.generation = self.generation.wrapping_add(1);
-        next.told = self.told;
         next
     }
 }

@@ -47,6 +47,13 @@ pub(super) fn left_out(link: &Link, links: &[Link], captured: &HashSet<u32>) -> 
     None
 }
 
+/// Whether each of its frames is seen on another captured interface too, with the same addresses: not so for a tunnel,
+/// whose packets are wrapped, nor for loopback.
+pub(super) fn repeats(link: &Link, links: &[Link], captured: &HashSet<u32>) -> bool {
+    REPEATERS.contains(&link.kind.as_str())
+        || !is_tunnel(link) && captured_carrier(link, links, captured).is_some()
+}
+
 /// A tun device has no hardware address and is a tunnel's end; a tap has one, and mostly a virtual machine behind it,
 /// whose frames pass no other interface of ours but by forwarding.
 fn is_tunnel(link: &Link) -> bool {

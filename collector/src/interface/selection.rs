@@ -53,6 +53,8 @@ pub struct Choice {
     pub index: Option<u32>,
     pub captured: bool,
     pub in_totals: bool,
+    /// Its owners count in lists over interfaces: no other captured interface carries the same frames.
+    pub in_owner_totals: bool,
     /// One plain sentence.
     pub reason: String,
 }
@@ -92,7 +94,10 @@ impl Selection {
             .iter()
             .zip(verdicts)
             .map(|(link, verdict)| match verdict {
-                Ok(why) => captured_choice(link, &why, counting::left_out(link, links, &captured)),
+                Ok(why) => Choice {
+                    in_owner_totals: !counting::repeats(link, links, &captured),
+                    ..captured_choice(link, &why, counting::left_out(link, links, &captured))
+                },
                 Err(why) => choice(link, false, false, format!("Not captured: {why}.")),
             })
             .collect();
@@ -132,7 +137,14 @@ impl Selection {
                 }
                 _ => return None,
             };
-            Some(Choice { name: name.to_owned(), index: None, captured: false, in_totals: false, reason })
+            Some(Choice {
+                name: name.to_owned(),
+                index: None,
+                captured: false,
+                in_totals: false,
+                in_owner_totals: false,
+                reason,
+            })
         })
     }
 }
@@ -171,7 +183,8 @@ fn captured_choice(link: &Link, why: &str, left_out: Option<String>) -> Choice {
 }
 
 fn choice(link: &Link, captured: bool, in_totals: bool, reason: String) -> Choice {
-    Choice { name: link.name.clone(), index: Some(link.index), captured, in_totals, reason }
+    let in_owner_totals = in_totals;
+    Choice { name: link.name.clone(), index: Some(link.index), captured, in_totals, in_owner_totals, reason }
 }
 
 /// Err(Some) tells why a word that looks at the link itself refuses it.

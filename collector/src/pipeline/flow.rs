@@ -7,8 +7,8 @@ use crate::decode::application::Application;
 use crate::decode::{Fragment, Ip, Tcp, Transport};
 use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
-use crate::flows::record::{FlowDirection, FlowKind, Tally, TcpState};
-use crate::flows::table::{Entry, Table};
+use crate::flows::record::{FlowDirection, FlowKind, TcpState};
+use crate::flows::table::Entry;
 use crate::flows::tcp::{ACK, Detail, RST, SYN};
 
 /// Which ends are here, by own addresses; what is sent to a group arrives at its members.
@@ -56,7 +56,10 @@ impl Pipeline {
         time: u64,
     ) -> Course {
         let Decoded { key, from_low, hash, .. } = *decoded;
-        let mut found = self.table.find(&key, hash);
+        let mut found = match decoded.slot {
+            Some(slot) if self.table.holds(slot, &key) => Some(slot),
+            _ => self.table.find(&key, hash),
+        };
         if let Fragment::Later(identification) = packet.fragment {
             // before the remnant of the same addresses, which one lost first fragment is enough to leave behind
             found = self.owner_of_fragment(packet, identification, time).or(found);
@@ -116,7 +119,7 @@ impl Pipeline {
         };
         let course =
             Course { source_here, destination_here, sent: sent.unwrap_or(source_here && !destination_here) };
-        entry.count(forward, course.sent, bytes);
+        entry.count(forward, course.sent, (bytes, packet.payload_length as u64));
         entry.last_seen = now;
         entry.used = true;
         if !entry.waiting {
@@ -212,6 +215,7 @@ impl Pipeline {
         if let Some(place) = self.table.get_mut(slot) {
             *place = next;
         }
+        self.owners.introduced(slot);
     }
 
     fn introduce(&mut self, key: Key, hash: u64, packet: &Ip<'_>, from_low: bool, time: u64) -> u32 {
@@ -229,7 +233,9 @@ impl Pipeline {
         }
         let mut entry = Entry::new(key, from_low, time);
         self.begin(&mut entry, packet);
-        self.table.insert(hash, entry)
+        let slot = self.table.insert(hash, entry);
+        self.owners.introduced(slot);
+        slot
     }
 
     /// What the first packet says of its flow.
@@ -258,8 +264,9 @@ impl Pipeline {
         self.inspection.forget(slot);
         let Some(entry) = self.table.get(slot) else { return };
         let detail = entry.tcp;
-        if self.settings.mode == Mode::File && entry.key.kind() == FlowKind::Flow {
-            self.top.evicted(entry);
+        let key = entry.key;
+        if self.settings.mode == Mode::File {
+            self.top.evict(slot, key);
         }
         self.free_detail(detail);
         self.table.remove(slot);
@@ -288,34 +295,5 @@ impl Pipeline {
                 self.forget(slot);
             }
         }
-    }
-}
-
-/// The largest flows among those that left the table.
-#[derive(Debug, Default)]
-pub(super) struct TopEvicted {
-    flows: Vec<(Tally, Key)>,
-}
-
-const MOST_TOP: usize = 64;
-
-impl TopEvicted {
-    fn evicted(&mut self, entry: &Entry) {
-        if self.flows.len() < MOST_TOP {
-            self.flows.push((entry.told, entry.key));
-            return;
-        }
-        if let Some(least) = self.flows.iter_mut().min_by_key(|(told, _)| told.bytes)
-            && least.0.bytes < entry.told.bytes
-        {
-            *least = (entry.told, entry.key);
-        }
-    }
-
-    /// Together with those still in the table.
-    pub(super) fn with<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = (Tally, Key)> + 'a {
-        let flows =
-            table.entries().filter(|entry| entry.key.kind() == FlowKind::Flow && !entry.told.is_zero());
-        flows.map(|entry| (entry.told, entry.key)).chain(self.flows.iter().copied())
     }
 }

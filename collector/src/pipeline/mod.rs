@@ -5,8 +5,10 @@ mod counting;
 mod flow;
 mod hellos;
 mod inspect;
+mod owners;
 mod row;
 mod telling;
+mod top;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::decode::{Content, Frame, Link, decode};
 use crate::flows::fragments::Fragments;
 use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
-use crate::flows::record::{Counters, FlowsRecord, Tally, Totals, TrafficRecord};
+use crate::flows::record::{Counters, FlowNews, FlowsRecord, Tally, Totals, TrafficRecord};
 use crate::flows::table::Table;
 use crate::flows::tcp::Detail;
 use clock::Clock;
@@ -80,6 +82,8 @@ pub struct Decoded<'a> {
     key: Key,
     from_low: bool,
     hash: u64,
+    /// Where `fetch` found its flow.
+    slot: Option<u32>,
 }
 
 /// A data link type that cannot be decoded (<https://www.tcpdump.org/linktypes.html>).
@@ -118,11 +122,14 @@ pub struct Pipeline {
     telling: Telling,
     totals_changed: bool,
     sweep: usize,
-    top: flow::TopEvicted,
+    top: top::Top,
+    owners: owners::Owners,
 }
 
 /// Under this many bytes a record's rows may take, by the bounds in `row`.
 const MOST_RECORD_BYTES: usize = 56_000;
+/// Flows that one record looks at: those that join the sums take no room in it, but time.
+const MOST_STEPS: usize = 32_768;
 
 impl Pipeline {
     pub fn new(link_type: i32, own: OwnAddresses, settings: Settings) -> Result<Self, UnsupportedLink> {
@@ -143,7 +150,8 @@ impl Pipeline {
             telling: Telling::new(),
             totals_changed: false,
             sweep: 0,
-            top: flow::TopEvicted::default(),
+            top: top::Top::default(),
+            owners: owners::Owners::default(),
             ends: flow::Ends::new(&settings),
             settings,
         })
@@ -180,15 +188,17 @@ impl Pipeline {
             }
             _ => (Key::default(), false, 0),
         };
-        Decoded { sample, frame, key, from_low, hash }
+        Decoded { sample, frame, key, from_low, hash, slot: None }
     }
 
-    /// Has the flows of decoded frames fetched from memory; changes nothing.
+    /// Looks up the flows of decoded frames, so that memory is waited for once for all of them.
     #[inline]
-    pub fn fetch<'a>(&self, decoded: impl Iterator<Item = &'a Decoded<'a>>) {
-        for decoded in decoded.filter(|decoded| matches!(decoded.frame.content, Content::Ip(_))) {
-            let tcp = self.table.find(&decoded.key, decoded.hash).and_then(|slot| self.table.get(slot));
-            let detail = tcp.and_then(|entry| self.details.get(entry.tcp as usize));
+    pub fn fetch(&self, decoded: &mut [Option<Decoded<'_>>]) {
+        let all = decoded.iter_mut().flatten();
+        for decoded in all.filter(|decoded| matches!(decoded.frame.content, Content::Ip(_))) {
+            decoded.slot = self.table.find(&decoded.key, decoded.hash);
+            let entry = decoded.slot.and_then(|slot| self.table.get(slot));
+            let detail = entry.and_then(|entry| self.details.get(entry.tcp as usize));
             std::hint::black_box(detail.is_some_and(Detail::is_measured));
         }
     }
@@ -304,28 +314,32 @@ impl Pipeline {
                 counters: self.counting.snapshot(),
             })));
         }
-        let flows = self.take_rows(most_rows.max(1), live);
-        if flows.is_empty() {
-            return self.telling.take_end().map(TrafficRecord::WindowEnd);
+        let (flows, all) = self.take_rows(most_rows.max(1), live);
+        if flows.is_empty() && all {
+            return self.telling.take_last();
         }
         Some(TrafficRecord::Flows(FlowsRecord { time: self.clock.now(), flows }))
     }
 
-    fn take_rows(&mut self, most: usize, live: bool) -> Vec<crate::flows::record::FlowNews> {
+    /// And whether these were all that may be told now.
+    fn take_rows(&mut self, most: usize, live: bool) -> (Vec<FlowNews>, bool) {
         let mut rows = Vec::new();
         let mut room = MOST_RECORD_BYTES;
-        while rows.len() < most && room >= row::MOST_ROW_BYTES {
+        for _ in 0..MOST_STEPS {
+            if rows.len() >= most || room < row::MOST_ROW_BYTES {
+                return (rows, false);
+            }
             let row = match self.telling.next_row(live) {
                 Some(Next::Row(row)) => Some(*row),
                 Some(Next::Slot(slot, window)) => self.tell(slot, window),
-                None => break,
+                None => return (rows, true),
             };
             if let Some(row) = row {
                 room -= row::row_bytes(&row);
                 rows.push(row);
             }
         }
-        rows
+        (rows, false)
     }
 
     /// Ends seconds and windows before `time`, and gives the time that the packet counts at.
@@ -353,7 +367,8 @@ impl Pipeline {
         let Some(mut record) = ended.window else { return };
         record.counters = self.counting.snapshot();
         self.window = self.window.wrapping_add(1);
-        self.telling.end(record, self.window);
+        let least = self.least_told();
+        self.telling.end(record, self.window, least);
     }
 }
 

@@ -1,12 +1,16 @@
 //! How a flow's growth becomes a row, in its turn or before.
-use super::telling::grew;
+use super::telling::MOST_TOLD_LATE;
 use super::{Mode, Pipeline};
 use crate::flows::record::{FlowIdentity, FlowKind, FlowNews};
+use crate::flows::sums;
 use crate::flows::table::Entry;
 
 /// The most that a row can take when encoded, its name apart: varints of at most 10 bytes for 64 bits, 5 for 32.
-const BARE_ROW_BYTES: usize = 64 + 5 * 4 + 56 + 32;
+const BARE_ROW_BYTES: usize = 64 + 5 * 4 + 56 + 32 + 2 * 10 + 2 * 6;
 pub(super) const MOST_ROW_BYTES: usize = BARE_ROW_BYTES + crate::flows::record::LONGEST_NAME;
+
+/// Flows whose growth is looked at to find which are the largest.
+const SAMPLE: usize = 1_024;
 
 pub(super) fn row_bytes(row: &FlowNews) -> usize {
     BARE_ROW_BYTES + row.name.as_ref().map_or(0, |name| name.len())
@@ -18,11 +22,16 @@ impl Pipeline {
     pub(super) fn spill(&mut self, slot: u32, ended: bool) {
         let Some(entry) = self.table.get(slot) else { return };
         let (window, introduced) = (entry.window, entry.introduced);
+        let waits = entry.waiting;
+        let live = self.settings.mode == Mode::Live;
+        if live && waits && !introduced && !self.telling.has_place(window, entry.growth_bytes()) {
+            return self.sum(slot);
+        }
         if !self.telling.has_spill_room() {
-            return self.lose(slot);
+            return if live { self.sum(slot) } else { self.lose(slot) };
         }
         let Some(row) = self.row(slot, ended) else { return };
-        if !grew(&[row.forward, row.backward, row.sent]) {
+        if row.forward.packets + row.backward.packets == 0 {
             if ended && introduced {
                 self.telling.spill(self.window, row); // without room the reader learns it when the slot is used again
             }
@@ -44,16 +53,59 @@ impl Pipeline {
     fn lose(&mut self, slot: u32) {
         self.take_name(slot);
         let Some(entry) = self.table.get_mut(slot) else { return };
-        let [mut untold, backward, sent] = entry.settle();
-        untold.add(backward);
-        self.counting.counters.untold.add(untold);
-        self.counting.counters.untold_sent.add(sent);
+        let growth = entry.settle();
+        self.counting.counters.untold.add(growth.forward);
+        self.counting.counters.untold.add(growth.backward);
+        self.counting.counters.untold_sent.add(growth.sent);
+    }
+
+    /// Growth that is not told by itself joins the sums of its window.
+    fn sum(&mut self, slot: u32) {
+        self.take_name(slot);
+        let Some(entry) = self.table.get_mut(slot) else { return };
+        if !entry.waiting {
+            return;
+        }
+        let window = entry.window;
+        let (identity, application, from_low) = (identity(entry), entry.application, entry.from_low);
+        let growth = entry.settle();
+        let [low, high] = self.owners.of(slot);
+        let growth = sums::Growth {
+            identity,
+            application,
+            forward: growth.forward,
+            backward: growth.backward,
+            sent: growth.sent,
+            payload: growth.payload,
+            owners: if from_low { [low, high] } else { [high, low] },
+        };
+        self.telling.sum(window, &growth, self.settings.seed);
+    }
+
+    /// So many bytes a flow must have grown by to be told at the end of the open window; the rest joins the sums. From a
+    /// sample of the flows that wait: all of them at once would hold capture up.
+    pub(super) fn least_told(&self) -> u64 {
+        let waiting = self.telling.waiting();
+        if self.settings.mode == Mode::File || waiting.len() <= MOST_TOLD_LATE {
+            return 0;
+        }
+        let step = waiting.len() / SAMPLE;
+        let many = waiting.len();
+        let sampled = waiting.step_by(step.max(1)).filter_map(|slot| self.table.get(*slot));
+        let mut sizes: Vec<u64> = sampled.map(Entry::growth_bytes).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.get(sizes.len() * MOST_TOLD_LATE / many).copied().unwrap_or(0)
     }
 
     /// The row of a slot whose turn has come; None if it was told otherwise.
     pub(super) fn tell(&mut self, slot: u32, window: u32) -> Option<FlowNews> {
         let entry = self.table.get(slot)?;
         if !entry.waiting || entry.window > window {
+            return None;
+        }
+        let late = self.settings.mode == Mode::Live && window != self.window;
+        if late && !self.telling.has_place(entry.window, entry.growth_bytes()) {
+            self.sum(slot);
             return None;
         }
         self.row(slot, false)
@@ -64,25 +116,32 @@ impl Pipeline {
         let name = self.take_name(slot);
         let always = self.settings.mode == Mode::File;
         let entry = self.table.get_mut(slot)?;
-        let [forward, backward, sent] = entry.settle();
+        let growth = entry.settle();
         let identity = (always || !entry.introduced).then(|| identity(entry));
+        let [low, high] = self.owners.of(slot);
         entry.introduced = true;
         let tcp = self.details.get(entry.tcp as usize).map(|detail| detail.news(entry.state));
         let bare = crate::flows::record::TcpNews { state: entry.state, ..Default::default() };
-        Some(FlowNews {
+        let row = FlowNews {
             slot,
             generation: entry.generation,
             identity,
-            forward,
-            backward,
-            sent,
+            forward: growth.forward,
+            backward: growth.backward,
+            sent: growth.sent,
+            payload: growth.payload,
+            owners: if entry.from_low { [low, high] } else { [high, low] },
             age_millis: u32::try_from(now.saturating_sub(entry.last_seen) / 1_000_000).unwrap_or(u32::MAX),
             application: entry.application,
             name,
             tcp: tcp
                 .or_else(|| (entry.key.protocol == 6 && entry.key.kind() == FlowKind::Flow).then_some(bare)),
             ended,
-        })
+        };
+        if always {
+            self.top.tell(&row);
+        }
+        Some(row)
     }
 }
 

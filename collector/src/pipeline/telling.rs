@@ -2,10 +2,17 @@
 //! before it was their turn, and at last the window's end.
 use std::collections::VecDeque;
 
-use crate::flows::record::{FlowNews, SecondRecord, Tally, WindowRecord};
+use crate::flows::record::{FlowNews, SecondRecord, TrafficRecord, WindowRecord};
+use crate::flows::sums::{Growth, Sums, SumsRecord};
 
 /// Rows that may wait outside the table. What is over joins `others`, counted.
 const MOST_SPILLED: usize = 32_768;
+/// Flows of a window that are told by themselves after its end, the largest; and flows that leave the table in one. All
+/// others join its sums.
+pub(super) const MOST_TOLD_LATE: usize = 8_192;
+const MOST_TOLD_LEAVING: usize = 4_096;
+/// Rows of sums in a record: 100 bytes each at most.
+const MOST_SUMS: usize = 400;
 /// Windows whose end may wait; a reader that stands still for longer gets the oldest ones as one.
 const MOST_CHAPTERS: usize = 64;
 const MOST_SECONDS: usize = 600;
@@ -16,7 +23,18 @@ struct Chapter {
     window: u32,
     waiting: VecDeque<u32>,
     spilled: VecDeque<FlowNews>,
+    /// Rows that may still be told by themselves, and how large they must be.
+    places: usize,
+    least: u64,
+    sums: Option<Box<Sums>>,
+    sums_told: VecDeque<SumsRecord>,
     end: Option<Box<WindowRecord>>,
+}
+
+impl Chapter {
+    fn new(window: u32) -> Self {
+        Self { window, places: MOST_TOLD_LEAVING, ..Self::default() }
+    }
 }
 
 /// Everything untold, oldest window first. The last chapter is the open window's.
@@ -37,7 +55,7 @@ pub(super) enum Next {
 
 impl Telling {
     pub(super) fn new() -> Self {
-        Self { chapters: VecDeque::from([Chapter::default()]), spilled: 0, seconds: VecDeque::new() }
+        Self { chapters: VecDeque::from([Chapter::new(0)]), spilled: 0, seconds: VecDeque::new() }
     }
 
     #[inline]
@@ -68,12 +86,40 @@ impl Telling {
         self.spilled
     }
 
-    /// The open window ends; `window` is the next one's number.
-    pub(super) fn end(&mut self, record: WindowRecord, window: u32) {
+    /// The open window's changed flows.
+    pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = &u32> + Clone {
+        let open = self.chapters.back().map(|chapter| chapter.waiting.range(..));
+        open.unwrap_or_default()
+    }
+
+    /// Whether growth of so many bytes is told by itself; it takes one of the window's places then.
+    pub(super) fn has_place(&mut self, window: u32, bytes: u64) -> bool {
+        let Some(chapter) = self.chapters.iter_mut().find(|chapter| chapter.window >= window) else {
+            return false;
+        };
+        if chapter.places == 0 || bytes < chapter.least {
+            return false;
+        }
+        chapter.places -= 1;
+        true
+    }
+
+    pub(super) fn sum(&mut self, window: u32, growth: &Growth, seed: [u64; 2]) {
+        let last = self.chapters.len().saturating_sub(1);
+        let at = self.chapters.iter().position(|chapter| chapter.window >= window).unwrap_or(last);
+        if let Some(chapter) = self.chapters.get_mut(at) {
+            chapter.sums.get_or_insert_with(|| Box::new(Sums::new(seed))).add(growth);
+        }
+    }
+
+    /// The open window ends, whose rows are told from `least` bytes on; `window` is the next one's number.
+    pub(super) fn end(&mut self, record: WindowRecord, window: u32, least: u64) {
         if let Some(chapter) = self.chapters.back_mut() {
             chapter.end = Some(Box::new(record));
+            chapter.places = MOST_TOLD_LATE;
+            chapter.least = least;
         }
-        self.chapters.push_back(Chapter { window, ..Chapter::default() });
+        self.chapters.push_back(Chapter::new(window));
         if self.chapters.len() > MOST_CHAPTERS {
             self.join_oldest();
         }
@@ -97,6 +143,8 @@ impl Telling {
         oldest.waiting.append(&mut next.waiting);
         next.spilled = oldest.spilled;
         next.waiting = oldest.waiting;
+        next.sums_told.extend(oldest.sums.into_iter().flat_map(|sums| sums.records(MOST_SUMS)));
+        next.sums_told.extend(oldest.sums_told);
     }
 
     pub(super) fn second(&mut self, record: SecondRecord) {
@@ -144,19 +192,21 @@ impl Telling {
         chapter.waiting.pop_front().map(|slot| Next::Slot(slot, chapter.window))
     }
 
-    /// The oldest window's end, once all its rows are told.
-    pub(super) fn take_end(&mut self) -> Option<Box<WindowRecord>> {
+    /// Once all its rows are told, the oldest window's sums, and at last its end.
+    pub(super) fn take_last(&mut self) -> Option<TrafficRecord> {
         let front = self
             .chapters
             .front_mut()
             .filter(|chapter| chapter.waiting.is_empty() && chapter.spilled.is_empty())?;
+        front.end.as_ref()?;
+        if let Some(sums) = front.sums.take() {
+            front.sums_told.extend(sums.records(MOST_SUMS));
+        }
+        if let Some(sums) = front.sums_told.pop_front() {
+            return Some(TrafficRecord::Sums(Box::new(sums)));
+        }
         let end = front.end.take()?;
         self.chapters.pop_front();
-        Some(end)
+        Some(TrafficRecord::WindowEnd(end))
     }
-}
-
-pub(super) fn grew(growth: &[Tally; 3]) -> bool {
-    let [forward, backward, _] = growth;
-    forward.packets + backward.packets > 0
 }

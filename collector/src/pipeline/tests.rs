@@ -90,7 +90,7 @@ impl Talk {
                 TrafficRecord::Names(names) => self.names.extend(names),
                 TrafficRecord::Flows(record) => self.rows.extend(record.flows),
                 TrafficRecord::WindowEnd(record) => self.windows.push(*record),
-                TrafficRecord::Totals(_) | TrafficRecord::Seconds(_) => {}
+                TrafficRecord::Totals(_) | TrafficRecord::Seconds(_) | TrafficRecord::Sums(_) => {}
             }
         }
         self

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use weir_shared::net::Transport;
 
 use super::summary::{AddressCount, FlowCount, Mix, Name, TOP, Top, Window, count, endpoint};
+use crate::flows::addresses::Addresses;
 use crate::flows::key::Key;
 use crate::flows::record::{
     Counters, FlowKind, FlowNews, FlowsRecord, NameRecord, NameSource, Tally, TrafficRecord, WindowRecord,
 };
 use crate::pipeline::Pipeline;
-use crate::window::addresses::Addresses;
 use crate::window::rank;
 
 const MOST_NAMES: usize = 1000;
@@ -63,7 +63,8 @@ impl Fold {
                 TrafficRecord::Flows(record) => self.flows(record),
                 TrafficRecord::Names(names) => names.into_iter().for_each(|name| self.name(name)),
                 TrafficRecord::WindowEnd(record) => self.window_ends(&record),
-                TrafficRecord::Totals(_) | TrafficRecord::Seconds(_) => {}
+                // a file's flows are all told
+                TrafficRecord::Totals(_) | TrafficRecord::Seconds(_) | TrafficRecord::Sums(_) => {}
             }
         }
     }
@@ -205,17 +206,18 @@ fn sum(row: &FlowNews) -> Tally {
 }
 
 fn top_flows(flows: impl Iterator<Item = (Tally, Key)>) -> Vec<(Tally, Key)> {
-    rank::largest(flows.map(|flow| (flow.0.bytes, flow)), TOP, |(_, key)| {
-        let mut text = endpoint(key.protocol, key.low());
-        text.push('\0'); // before every other character, so that a shorter first end comes first
-        text.push_str(&endpoint(key.protocol, key.high()));
-        text
-    })
+    let low = |(_, key): &(Tally, Key)| endpoint(key.protocol, key.low());
+    let high = |(_, key): &(Tally, Key)| endpoint(key.protocol, key.high());
+    rank::largest(flows.map(|flow| (flow.0.bytes, flow)), TOP, (low, high))
 }
 
 fn top_addresses(rows: impl Iterator<Item = (Tally, IpAddr)>) -> Vec<AddressCount> {
     let rows = rows.filter(|(tally, _)| !tally.is_zero()).map(|row| (row.0.bytes, row));
-    let largest = rank::largest(rows, TOP, |(_, address)| address.to_string());
+    let largest = rank::largest(
+        rows,
+        TOP,
+        (|(_, address): &(Tally, IpAddr)| address.to_string(), |_: &_| String::new()),
+    );
     largest.into_iter().map(|(tally, address)| AddressCount { address, count: count(tally) }).collect()
 }
 

@@ -179,7 +179,7 @@ impl<'a> Replay<'a> {
         for (place, packet) in decoded.iter_mut().zip(packets) {
             *place = Some(pipeline.decode(sample(packet)));
         }
-        pipeline.fetch(decoded.iter().flatten());
+        pipeline.fetch(&mut decoded);
         for (packet, decoded) in packets.iter().zip(decoded.iter().flatten()) {
             Self::count(
                 pipeline,

@@ -8,24 +8,26 @@ use weir_shared::report::{
     RankedAddresses, RxTx, TcpFlags, TcpHealth, TransportMix,
 };
 
-use super::addresses::Addresses;
 use super::interface::{Capture, Interface};
 use super::mirror::Flow;
 use super::names::Names;
-use super::{count, hosts, minus, plus, rank, rate, timestamp};
+use super::{count, hosts, minus, owners, plus, rank, rate, timestamp};
+use crate::attribution::Directory;
+use crate::flows::addresses::Addresses;
 use crate::flows::record::{Counters, Tally, WindowRecord};
 
 /// Closes the open window of a capture and opens the next.
 pub(super) fn close(
     capture: &mut Capture,
     interface: &mut Interface,
-    names: &Names,
+    (names, directory): (&Names, &dyn Directory),
     record: &WindowRecord,
-    rows: usize,
+    (rows, session): (usize, u64),
 ) -> InterfaceWindow {
     let (before, now) = (&capture.before, &record.counters);
     let captured =
         RxTx { rx: count(now.received.since(before.received)), tx: count(now.sent.since(before.sent)) };
+    let no_flow = minus(minus(captured, capture.told), untold(capture, record));
     let mut window = InterfaceWindow {
         interface: capture.name.clone(),
         in_totals: capture.in_totals,
@@ -33,10 +35,17 @@ pub(super) fn close(
         highest_rx_bytes_per_second: record.highest_received_bytes,
         highest_tx_bytes_per_second: record.highest_sent_bytes,
         highest_packets_per_second: record.highest_packets,
-        flows: flows(capture, interface, names, (record, captured), rows),
+        flows: flows(capture, interface, (names, directory), (record, captured), rows),
         hosts: hosts_of(capture, interface, names, (record, captured), rows),
         sources: addresses(&capture.addresses, names, captured, rows, |sides| sides.sent),
         destinations: addresses(&capture.addresses, names, captured, rows, |sides| sides.received),
+        owners: owners::of_window(
+            &interface.owners,
+            (&capture.name, interface.window, session),
+            (no_flow, record.start, record.length),
+            rows,
+            directory,
+        ),
         ..InterfaceWindow::default()
     };
     grown(&mut window, before, now);
@@ -126,7 +135,7 @@ fn grown_flows<'a>(capture: &'a Capture, interface: &Interface) -> GrownFlows<'a
 fn flows(
     capture: &Capture,
     interface: &Interface,
-    names: &Names,
+    (names, directory): (&Names, &dyn Directory),
     (record, captured): (&WindowRecord, RxTx),
     rows: usize,
 ) -> Ranked<FlowRow> {
@@ -136,14 +145,15 @@ fn flows(
     });
     let row = |flow: &&Flow| {
         let identity = &flow.identity;
-        let remote = hosts::remote(identity.initiator, identity.responder, identity.direction);
+        let remote = identity.remote();
         let shown = (flow.grown, rate::mean(&flow.grown, record.length));
-        flow.row(&capture.name, names.of(&remote), shown)
+        flow.row(&capture.name, names.of(&remote), shown, directory)
     };
     let mut list: Vec<FlowRow> = flows.iter().map(row).collect();
     let shown = flows.iter().map(|flow| flow.grown).fold(RxTx::default(), plus);
-    let others_rows = known.saturating_sub(list.len() as u64);
-    let no_flow = minus(minus(captured, told), untold(capture, record));
+    let (summed_rows, summed) = capture.summed;
+    let others_rows = (known + summed_rows).saturating_sub(list.len() as u64);
+    let no_flow = minus(minus(minus(captured, told), summed), untold(capture, record));
     if no_flow != RxTx::default() {
         list.push(no_flow_row(&capture.name, no_flow, record));
         list.sort_by(|a, b| by_bytes(&a.traffic, &b.traffic));
@@ -216,7 +226,7 @@ fn addresses(
     names: &Names,
     captured: RxTx,
     rows: usize,
-    side: fn(&super::addresses::Sides) -> Tally,
+    side: fn(&crate::flows::addresses::Sides) -> Tally,
 ) -> RankedAddresses {
     let mut list: Vec<_> = all
         .rows()

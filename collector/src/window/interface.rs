@@ -4,11 +4,16 @@ use std::collections::VecDeque;
 use weir_shared::live::SecondSeries;
 use weir_shared::report::{Count, RxTx};
 
-use super::addresses::Addresses;
+use super::crediting::Owning;
 use super::hosts::{self, Hosts, Said};
 use super::mirror::{self, Flow, Mirror};
+use super::owners::Owners;
 use super::{InterfaceTotals, RecordError, Settings, count, rate, timestamp};
-use crate::flows::record::{Counters, FlowNews, SecondRecord, Totals, WindowRecord};
+use crate::decode::application::Application;
+use crate::flows::addresses::Addresses;
+use crate::flows::protocols::Protocols;
+use crate::flows::record::{Counters, FlowIdentity, FlowNews, SecondRecord, Totals, WindowRecord};
+use crate::flows::sums::SumsRecord;
 
 const MOST_SECONDS: usize = 300;
 /// Keeps the tables' order from whoever chooses addresses; rows of one machine's own view need no secret.
@@ -18,6 +23,9 @@ const SEED: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
 #[derive(Debug)]
 pub(super) struct Interface {
     pub hosts: Hosts,
+    pub owners: Owners,
+    /// Its owners count in lists over interfaces.
+    pub in_owner_totals: bool,
     /// By openings that were closed.
     pub captured_before: RxTx,
     seconds: VecDeque<RxTx>,
@@ -30,6 +38,8 @@ impl Interface {
     pub(super) fn new(most_hosts: usize) -> Self {
         Self {
             hosts: Hosts::new(most_hosts, SEED),
+            owners: Owners::default(),
+            in_owner_totals: true,
             captured_before: RxTx::default(),
             seconds: VecDeque::new(),
             last_second: 0,
@@ -87,6 +97,12 @@ pub(super) struct Capture {
     pub gone_count: u64,
     pub gone_traffic: RxTx,
     pub addresses: Addresses,
+    /// Of the open window's rows, those of no flow and sums included.
+    pub told: RxTx,
+    /// Flows of the open window that were told in sums only.
+    pub summed: (u64, RxTx),
+    /// Slot, generation and side of ends whose owner is to be found.
+    pub open_ends: Vec<(u32, u32, usize)>,
     /// Captured in closed windows, and their length.
     pub closed: RxTx,
     pub closed_nanos: u64,
@@ -108,6 +124,9 @@ impl Capture {
             gone_count: 0,
             gone_traffic: RxTx::default(),
             addresses: Addresses::new(65_536, SEED),
+            told: RxTx::default(),
+            summed: (0, RxTx::default()),
+            open_ends: Vec::new(),
             closed: RxTx::default(),
             closed_nanos: 0,
             highest: WindowRecord::default(),
@@ -144,35 +163,69 @@ impl Capture {
         interface: &mut Interface,
         mut row: FlowNews,
         time: u64,
-        settings: &Settings,
+        (settings, owning): (&Settings, &Owning),
     ) -> Result<(), RecordError> {
-        if let Some(old) = self.mirror.introduce(&row, settings.max_flows)? {
+        let (is_new, old) = self.mirror.introduce(&row, settings.max_flows)?;
+        if let Some(old) = old {
             self.leaves(old, interface.window, settings.rows);
         }
         self.mirror.grow(&mut row, interface.window, time);
         if let Some(flow) = self.mirror.get(row.slot) {
             let identity = flow.identity;
-            let remote = hosts::remote(identity.initiator, identity.responder, identity.direction);
+            let remote = identity.remote();
             let said = Said {
                 grown: mirror::grown(&row),
                 window: interface.window,
                 time,
                 first_seen: identity.first_seen,
                 last_seen: flow.last_seen,
-                protocol: identity.protocol,
-                application: flow.application,
+                protocols: protocols(&identity, flow.application),
             };
             if let Some(host) = interface.hosts.value(remote) {
                 host.add(&said);
             }
             self.addresses.flow(identity.initiator, identity.responder, row.forward, row.backward);
         }
+        self.credit(interface, &row, (time, is_new), owning);
         if row.ended
             && let Some(old) = self.mirror.remove(row.slot)
         {
             self.leaves(old, interface.window, settings.rows);
         }
         Ok(())
+    }
+
+    /// Flows that were too many to be told one by one.
+    pub(super) fn sums(&mut self, interface: &mut Interface, record: &SumsRecord, owning: &Owning) {
+        let [of_flows, of_no_flow] = [record.of_flows, record.of_no_flow]
+            .map(|[received, sent]| RxTx { rx: count(received), tx: count(sent) });
+        self.summed.0 = self.summed.0.saturating_add(record.flows);
+        self.summed.1 += of_flows;
+        self.told += of_flows;
+        self.told += of_no_flow;
+        for (address, sum) in &record.addresses {
+            self.addresses.add(*address, sum.sent, sum.received);
+            let grown = RxTx { rx: count(sum.remote_received), tx: count(sum.remote_sent) };
+            if grown.is_zero() {
+                continue;
+            }
+            let said = Said {
+                grown,
+                window: interface.window,
+                time: self.time,
+                first_seen: self.window_start,
+                last_seen: self.time,
+                protocols: sum.protocols,
+            };
+            if let Some(host) = interface.hosts.value(*address) {
+                host.add(&said);
+            }
+        }
+        self.credit_sums(interface, record, owning);
+    }
+
+    pub(super) fn window_start(&self) -> u64 {
+        self.window_start
     }
 
     /// Of the flows that left, the largest wait for the window's end.
@@ -211,6 +264,8 @@ impl Capture {
         self.gone_count = 0;
         self.gone_traffic = RxTx::default();
         self.addresses.clear();
+        self.told = RxTx::default();
+        self.summed = (0, RxTx::default());
         self.highest = WindowRecord::default();
     }
 
@@ -233,4 +288,10 @@ impl Capture {
             },
         }
     }
+}
+
+fn protocols(identity: &FlowIdentity, application: Application) -> Protocols {
+    let mut protocols = Protocols::default();
+    protocols.add(identity.protocol, application);
+    protocols
 }

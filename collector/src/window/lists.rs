@@ -10,6 +10,7 @@ use super::mirror::Flow;
 use super::names::Names;
 use super::rate::{Fading, Rate};
 use super::{minus, plus, rank};
+use crate::attribution::{Directory, OwnerId};
 
 /// What moved within so many nanoseconds is shown as moving.
 const RECENT: u64 = 15_000_000_000;
@@ -43,7 +44,11 @@ pub(super) fn live_hosts(
     ranked(list, interface.hosts.rows().len(), minus(total, shown))
 }
 
-pub(super) fn live_flows(capture: &Capture, names: &Names, rows: usize) -> Ranked<FlowRow> {
+pub(super) fn live_flows(
+    capture: &Capture,
+    (names, directory): (&Names, &dyn Directory),
+    rows: usize,
+) -> Ranked<FlowRow> {
     let now = capture.time;
     let mut slots: Vec<u32> = capture.mirror.active.iter().flatten().copied().collect();
     slots.sort_unstable();
@@ -64,7 +69,7 @@ pub(super) fn live_flows(capture: &Capture, names: &Names, rows: usize) -> Ranke
     let shown = all.iter().map(|(_, flow)| flow.total).fold(RxTx::default(), plus);
     let list: Vec<_> = all
         .iter()
-        .map(|(rate, flow)| flow.row(&capture.name, name(names, flow), (flow.total, *rate)))
+        .map(|(rate, flow)| flow.row(&capture.name, name(names, flow), (flow.total, *rate), directory))
         .collect();
     ranked(list, known, minus(capture.captured(), shown))
 }
@@ -100,7 +105,7 @@ fn fastest<'a, T>(
 
 fn name<'a>(names: &'a Names, flow: &Flow) -> &'a str {
     let identity = &flow.identity;
-    names.of(&hosts::remote(identity.initiator, identity.responder, identity.direction))
+    names.of(&identity.remote())
 }
 
 fn ranked<T>(rows: Vec<T>, known: usize, traffic: RxTx) -> Ranked<T> {
@@ -146,8 +151,8 @@ pub(super) fn hosts<'a>(
 
 pub(super) fn flows<'a>(
     captures: impl Iterator<Item = &'a Capture> + 'a,
-    names: &Names,
-    search: &str,
+    (names, directory): (&Names, &dyn Directory),
+    (search, owner): (&str, Option<OwnerId>),
     rows: usize,
     total: RxTx,
 ) -> Ranked<FlowRow> {
@@ -155,7 +160,7 @@ pub(super) fn flows<'a>(
     let mut all: Vec<(&Capture, &Flow)> = Vec::new();
     let mut known = 0;
     for capture in captures {
-        for flow in capture.mirror.flows().filter(|flow| flow.is_flow()) {
+        for flow in capture.mirror.flows().filter(|flow| flow.is_flow() && of(flow, owner)) {
             known += 1;
             let own_name = flow.name.as_deref().unwrap_or_else(|| name(names, flow));
             let text = || {
@@ -173,8 +178,12 @@ pub(super) fn flows<'a>(
     rank::first(&mut all, rows, |a, b| hosts::bytes(&b.1.total).cmp(&hosts::bytes(&a.1.total)));
     let shown = all.iter().map(|(_, flow)| flow.total).fold(RxTx::default(), plus);
     let row = |(capture, flow): &(&Capture, &Flow)| {
-        flow.row(&capture.name, name(names, flow), (flow.total, flow.rate.at(capture.time)))
+        flow.row(&capture.name, name(names, flow), (flow.total, flow.rate.at(capture.time)), directory)
     };
     let list: Vec<_> = all.iter().map(row).collect();
     ranked(list, known, minus(total, shown))
+}
+
+fn of(flow: &Flow, owner: Option<OwnerId>) -> bool {
+    owner.is_none_or(|owner| flow.sides.iter().flatten().any(|(side, _)| *side == owner))
 }

@@ -1,9 +1,12 @@
 //! The flows of one opened interface, as its worker told them: by slot and generation.
 use weir_shared::net::{Direction, Endpoint, Transport};
+use weir_shared::process::{MatchQuality, OwnerReference};
 use weir_shared::report::{FlowRow, RxTx};
 
+use super::owners::Share;
 use super::rate::Rate;
 use super::{RecordError, timestamp};
+use crate::attribution::{Directory, OwnerId};
 use crate::decode::application::Application;
 use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Tally, TcpNews};
 
@@ -20,14 +23,23 @@ pub(super) struct Flow {
     pub window: u64,
     pub rate: Rate,
     pub last_seen: u64,
+    /// The initiator's share of the window numbered `window`, and of earlier ones as far as somebody may turn out to have
+    /// moved them; the responder's is its mirror image.
+    pub share: Share,
+    pub share_before: Share,
+    /// Who holds the initiator's and the responder's socket.
+    pub sides: [Option<(OwnerId, MatchQuality)>; 2],
 }
 
-const _: () = assert!(size_of::<Option<Flow>>() <= 208);
+/// A slot without a flow.
+const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
-    /// In place: a flood of new flows then costs no allocation each.
-    slots: Vec<Option<Flow>>,
+    /// By slot, the place in `flows`: of a large table only the flows that were told take room.
+    places: Vec<u32>,
+    flows: Vec<Option<Flow>>,
+    free: Vec<u32>,
     /// Slots whose flow grew in this window, and in the one before.
     pub active: [Vec<u32>; 2],
 }
@@ -42,15 +54,33 @@ pub(super) fn grown(row: &FlowNews) -> RxTx {
 
 impl Mirror {
     pub(super) fn get(&self, slot: u32) -> Option<&Flow> {
-        self.slots.get(slot as usize)?.as_ref()
+        let place = self.places.get(slot as usize)?;
+        self.flows.get(*place as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Flow> {
+        let place = self.places.get(slot as usize)?;
+        self.flows.get_mut(*place as usize)?.as_mut()
+    }
+
+    /// From now on no earlier growth finds an owner: a session begins with nothing.
+    pub(super) fn forget_shares(&mut self) {
+        for flow in self.flows.iter_mut().flatten() {
+            flow.share = Share::default();
+            flow.share_before = Share::default();
+        }
     }
 
     pub(super) fn flows(&self) -> impl Iterator<Item = &Flow> {
-        self.slots.iter().flatten()
+        self.flows.iter().flatten()
     }
 
-    /// The flow a row speaks of; a new one in the slot gives back the one before it.
-    pub(super) fn introduce(&mut self, row: &FlowNews, most: usize) -> Result<Option<Flow>, RecordError> {
+    /// The flow a row speaks of; a new one in the slot gives back the one before it. True: it is new.
+    pub(super) fn introduce(
+        &mut self,
+        row: &FlowNews,
+        most: usize,
+    ) -> Result<(bool, Option<Flow>), RecordError> {
         let slot = row.slot as usize;
         if slot >= most {
             return Err(RecordError::SlotBeyondTable { slot: row.slot, most });
@@ -58,13 +88,10 @@ impl Mirror {
         let known = self.get(row.slot).is_some_and(|flow| flow.generation == row.generation);
         let Some(identity) = row.identity else {
             let unknown = RecordError::UnknownFlow { slot: row.slot, generation: row.generation };
-            return if known { Ok(None) } else { Err(unknown) };
+            return if known { Ok((false, None)) } else { Err(unknown) };
         };
         if known {
-            return Ok(None);
-        }
-        if self.slots.len() <= slot {
-            self.slots.resize_with(slot + 1, || None);
+            return Ok((false, None));
         }
         let flow = Flow {
             generation: row.generation,
@@ -77,17 +104,38 @@ impl Mirror {
             window: 0,
             rate: Rate::default(),
             last_seen: identity.first_seen,
+            share: Share::default(),
+            share_before: Share::default(),
+            sides: [None; 2],
         };
-        Ok(self.slots.get_mut(slot).and_then(|place| place.replace(flow)))
+        Ok((true, self.put(row.slot, flow)))
+    }
+
+    fn put(&mut self, slot: u32, flow: Flow) -> Option<Flow> {
+        let index = slot as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, NONE);
+        }
+        let place = self.places.get_mut(index)?;
+        if *place == NONE {
+            *place = self.free.pop().unwrap_or_else(|| {
+                self.flows.push(None);
+                u32::try_from(self.flows.len() - 1).unwrap_or(NONE)
+            });
+        }
+        self.flows.get_mut(*place as usize)?.replace(flow)
     }
 
     /// Adds a row to its flow, which was introduced.
     pub(super) fn grow(&mut self, row: &mut FlowNews, window: u64, time: u64) {
-        let Some(flow) = self.slots.get_mut(row.slot as usize).and_then(Option::as_mut) else { return };
+        let place = self.places.get(row.slot as usize).copied().unwrap_or(NONE);
+        let Some(flow) = self.flows.get_mut(place as usize).and_then(Option::as_mut) else { return };
         let grown = grown(row);
         if flow.window != window {
             flow.window = window;
             flow.grown = RxTx::default();
+            let share = std::mem::take(&mut flow.share);
+            flow.share_before.add(&share);
             let [active, _] = &mut self.active;
             active.push(row.slot);
         }
@@ -101,7 +149,10 @@ impl Mirror {
     }
 
     pub(super) fn remove(&mut self, slot: u32) -> Option<Flow> {
-        self.slots.get_mut(slot as usize).and_then(Option::take)
+        let place = self.places.get_mut(slot as usize)?;
+        let flow = self.flows.get_mut(*place as usize)?.take()?;
+        self.free.push(std::mem::replace(place, NONE));
+        Some(flow)
     }
 
     /// The next window's flows are told from now on.
@@ -118,7 +169,16 @@ impl Flow {
     }
 
     /// `shown`: the traffic and its rate.
-    pub(super) fn row(&self, interface: &str, name: &str, shown: (RxTx, RxTx)) -> FlowRow {
+    pub(super) fn row(
+        &self,
+        interface: &str,
+        name: &str,
+        shown: (RxTx, RxTx),
+        directory: &dyn Directory,
+    ) -> FlowRow {
+        let [initiator_owner, responder_owner] = self.sides.map(|side| {
+            side.map(|(owner, quality)| OwnerReference { quality, ..directory.owner(owner).reference() })
+        });
         let tcp = self.tcp.unwrap_or_default();
         FlowRow {
             interface: interface.to_owned(),
@@ -143,8 +203,8 @@ impl Flow {
             zero_windows: u64::from(tcp.zero_windows),
             resets: u64::from(tcp.resets),
             state: self.tcp.map(|tcp| tcp.state.name().to_owned()).unwrap_or_default(),
-            initiator_owner: None,
-            responder_owner: None,
+            initiator_owner,
+            responder_owner,
         }
     }
 }

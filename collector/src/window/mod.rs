@@ -1,12 +1,14 @@
 //! The collector's side of traffic: folds what the pipelines of all interfaces tell into closed windows, the live view and
 //! totals since the start. What comes in is checked: a worker that was taken over can send anything.
-pub mod addresses;
 mod closing;
+mod crediting;
 mod hosts;
 mod interface;
 mod lists;
 mod mirror;
 mod names;
+pub mod owner_lists;
+mod owners;
 mod pending;
 pub mod rank;
 mod rate;
@@ -17,7 +19,10 @@ use jiff::Timestamp;
 use weir_shared::live::SecondSeries;
 use weir_shared::report::{Count, FlowRow, HostRow, Ranked, RxTx, Window};
 
+use crate::attribution::{Directory, OwnerId};
 use crate::flows::record::{FlowsRecord, Tally, TrafficRecord};
+pub use crediting::OpenEnd;
+use crediting::Owning;
 use interface::{Capture, Interface};
 use names::Names;
 use pending::Pending;
@@ -75,6 +80,14 @@ pub struct InterfaceTotals {
     pub average_per_second: RxTx,
 }
 
+/// Where an interface's traffic counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counting {
+    pub in_totals: bool,
+    /// Loopback and tunnels count here too: what a program sends there is its own, and what carries it is the kernel's.
+    pub in_owner_totals: bool,
+}
+
 /// All interfaces' traffic.
 #[derive(Debug)]
 pub struct Traffic {
@@ -83,6 +96,7 @@ pub struct Traffic {
     /// By name, since the start: outlives its captures.
     interfaces: BTreeMap<String, Interface>,
     names: Names,
+    owning: Owning,
     pending: Pending,
 }
 
@@ -92,11 +106,19 @@ const MOST_INTERFACES: usize = 256;
 impl Traffic {
     pub fn new(settings: Settings) -> Self {
         let (names, pending) = (Names::new(settings.max_names), Pending::new(settings.max_pending));
-        Self { settings, captures: BTreeMap::new(), interfaces: BTreeMap::new(), names, pending }
+        Self {
+            settings,
+            captures: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            names,
+            owning: Owning::default(),
+            pending,
+        }
     }
 
-    /// Ids are never used twice; a name may come again.
-    pub fn interface_opened(&mut self, id: u16, name: &str, in_totals: bool) {
+    /// Ids are never used twice; a name may come again. `counting`: whether its traffic counts in totals over interfaces,
+    /// and in those of owners.
+    pub fn interface_opened(&mut self, id: u16, name: &str, counting: Counting) {
         if self.interfaces.len() >= MOST_INTERFACES && !self.interfaces.contains_key(name) {
             let captured = |name: &String| self.captures.values().any(|capture| capture.name == *name);
             if let Some(old) = self.interfaces.keys().find(|name| !captured(name)).cloned() {
@@ -104,12 +126,13 @@ impl Traffic {
             }
         }
         let most = self.settings.max_hosts;
-        self.interfaces.entry(name.to_owned()).or_insert_with(|| Interface::new(most));
-        self.captures.insert(id, Capture::new(name, in_totals, self.pending.next()));
+        let interface = self.interfaces.entry(name.to_owned()).or_insert_with(|| Interface::new(most));
+        interface.in_owner_totals = counting.in_owner_totals;
+        self.captures.insert(id, Capture::new(name, counting.in_totals, self.pending.next()));
     }
 
     /// Windows no longer wait for it; its flows end.
-    pub fn interface_closed(&mut self, id: u16) {
+    pub fn interface_closed(&mut self, id: u16, directory: &dyn Directory) {
         let Some(mut capture) = self.captures.remove(&id) else { return };
         if let Some((start, length)) = capture.open_window()
             && let Some(interface) = self.interfaces.get_mut(&capture.name)
@@ -117,7 +140,8 @@ impl Traffic {
             let counters = capture.counters.clone();
             let highest = capture.highest_of_open_window();
             let record = crate::flows::record::WindowRecord { start, length, counters, ..highest };
-            let part = closing::close(&mut capture, interface, &self.names, &record, self.settings.rows);
+            let bounds = (self.settings.rows, self.owning.session);
+            let part = closing::close(&mut capture, interface, (&self.names, directory), &record, bounds);
             self.pending.ended(id, start, length, part);
         }
         if let Some(interface) = self.interfaces.get_mut(&capture.name) {
@@ -126,12 +150,18 @@ impl Traffic {
     }
 
     /// A record that is refused changes nothing that sums; the worker that sent it should be ended.
-    pub fn apply(&mut self, id: u16, record: TrafficRecord) -> Result<(), RecordError> {
+    pub fn apply(
+        &mut self,
+        id: u16,
+        record: TrafficRecord,
+        directory: &dyn Directory,
+    ) -> Result<(), RecordError> {
         let capture = self.captures.get_mut(&id).ok_or(RecordError::NotOpen(id))?;
         let interface = self.interfaces.get_mut(&capture.name).ok_or(RecordError::NotOpen(id))?;
         match record {
             TrafficRecord::Totals(totals) => capture.totals(*totals),
             TrafficRecord::Flows(record) => return self.rows(id, record),
+            TrafficRecord::Sums(record) => capture.sums(interface, &record, &self.owning),
             TrafficRecord::Names(names) => {
                 for record in names {
                     self.names.learn(record.address, &record.name)?;
@@ -147,7 +177,8 @@ impl Traffic {
                 if record.length == 0 || record.length > LONGEST_WINDOW {
                     return Err(RecordError::BadWindow(record.length));
                 }
-                let part = closing::close(capture, interface, &self.names, &record, self.settings.rows);
+                let bounds = (self.settings.rows, self.owning.session);
+                let part = closing::close(capture, interface, (&self.names, directory), &record, bounds);
                 self.pending.ended(id, record.start, record.length, part);
             }
         }
@@ -162,7 +193,7 @@ impl Traffic {
             if let Some(name) = &row.name {
                 names::check(name)?;
             }
-            capture.row(interface, row, time, &self.settings)?;
+            capture.row(interface, row, time, (&self.settings, &self.owning))?;
         }
         Ok(())
     }
@@ -200,10 +231,10 @@ impl Traffic {
             .unwrap_or_default()
     }
 
-    pub fn live_flows(&self, id: u16, rows: usize) -> Ranked<FlowRow> {
+    pub fn live_flows(&self, id: u16, rows: usize, directory: &dyn Directory) -> Ranked<FlowRow> {
         self.captures
             .get(&id)
-            .map(|capture| lists::live_flows(capture, &self.names, rows))
+            .map(|capture| lists::live_flows(capture, (&self.names, directory), rows))
             .unwrap_or_default()
     }
 
@@ -215,7 +246,13 @@ impl Traffic {
     }
 
     /// Likewise; flows that ended long ago are among the others.
-    pub fn flows(&self, interface: &str, search: &str, rows: usize) -> Ranked<FlowRow> {
+    pub fn flows(
+        &self,
+        (interface, owner): (&str, Option<OwnerId>),
+        search: &str,
+        rows: usize,
+        directory: &dyn Directory,
+    ) -> Ranked<FlowRow> {
         let wanted = |name: &String| interface.is_empty() || *name == interface;
         let all = self
             .interfaces
@@ -224,7 +261,7 @@ impl Traffic {
             .map(|name| self.captured(name))
             .fold(RxTx::default(), plus);
         let captures = self.captures.values().filter(|capture| wanted(&capture.name));
-        lists::flows(captures, &self.names, search, rows, all)
+        lists::flows(captures, (&self.names, directory), (search, owner), rows, all)
     }
 
     fn interface(&self, id: u16) -> Option<(&Capture, &Interface)> {

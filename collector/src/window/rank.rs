@@ -14,16 +14,31 @@ pub fn first<T>(rows: &mut Vec<T>, most: usize, mut order: impl FnMut(&T, &T) ->
     rows.sort_unstable_by(order);
 }
 
-/// The `most` with the largest amounts, largest first, those of the same amount by their text. Keeps no more than it gives
-/// and asks for a row's text only where its amount is among the largest so far: in a scan a million flows are alike.
-pub fn largest<R>(rows: impl Iterator<Item = (u64, R)>, most: usize, text: impl Fn(&R) -> String) -> Vec<R> {
-    let mut best: Vec<(u64, String, R)> = Vec::with_capacity(most.saturating_add(1));
+/// The `most` with the largest amounts, largest first, those of the same amount by their texts, first and second. Keeps no
+/// more than it gives and asks for a text only where it can decide: in a scan a million flows are alike.
+pub fn largest<R>(
+    rows: impl Iterator<Item = (u64, R)>,
+    most: usize,
+    (first, second): (impl Fn(&R) -> String, impl Fn(&R) -> String),
+) -> Vec<R> {
+    let mut best: Vec<(u64, (String, String), R)> = Vec::with_capacity(most.saturating_add(1));
     for (amount, row) in rows {
-        if best.len() >= most && best.last().is_none_or(|(least, _, _)| amount < *least) {
-            continue;
+        let mut own = (String::new(), String::new());
+        if best.len() >= most {
+            let Some((least, texts, _)) = best.last() else { break };
+            if amount < *least {
+                continue;
+            }
+            own.0 = first(&row);
+            if amount == *least && own.0 > texts.0 {
+                continue;
+            }
+        } else {
+            own.0 = first(&row);
         }
-        let own = text(&row);
-        let at = best.partition_point(|(other, text, _)| *other > amount || *other == amount && *text < own);
+        own.1 = second(&row);
+        let at =
+            best.partition_point(|(other, texts, _)| *other > amount || *other == amount && *texts < own);
         if at < most {
             best.insert(at, (amount, own, row));
             best.truncate(most);
@@ -36,11 +51,15 @@ pub fn largest<R>(rows: impl Iterator<Item = (u64, R)>, most: usize, text: impl 
 mod tests {
     use super::*;
 
+    /// The first letter, then the rest.
+    const TEXTS: (fn(&&str) -> String, fn(&&str) -> String) =
+        (|row| row[..1].to_owned(), |row| row[1..].to_owned());
+
     #[test]
     fn the_largest_come_first_and_equals_by_their_text() {
-        let rows = [(5, "e"), (9, "z"), (5, "a"), (1, "b"), (5, "c"), (9, "y")];
-        assert_eq!(largest(rows.into_iter(), 4, |row| (*row).to_owned()), ["y", "z", "a", "c"]);
-        assert_eq!(largest(rows.into_iter(), 9, |row| (*row).to_owned()), ["y", "z", "a", "c", "e", "b"]);
-        assert!(largest(rows.into_iter(), 0, |row| (*row).to_owned()).is_empty());
+        let rows = [(5, "ee"), (9, "z"), (5, "a"), (1, "b"), (5, "ec"), (9, "y")];
+        assert_eq!(largest(rows.into_iter(), 4, TEXTS), ["y", "z", "a", "ec"]);
+        assert_eq!(largest(rows.into_iter(), 9, TEXTS), ["y", "z", "a", "ec", "ee", "b"]);
+        assert!(largest(rows.into_iter(), 0, TEXTS).is_empty());
     }
 }

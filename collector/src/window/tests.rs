@@ -1,15 +1,19 @@
 //! A pipeline's story, told under all kinds of pressure, must come out with the sums that went in.
+mod floods;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
 use weir_shared::report::{InterfaceWindow, Ranked};
 
 use super::*;
+use crate::attribution::Nobody;
 use crate::flows::own::OwnAddresses;
 use crate::frames::{Segment, ethernet, ipv4, ipv6, udp};
 use crate::pipeline::{Pipeline, Sample, Settings as PipelineSettings};
 
 const SECOND: u64 = 1_000_000_000;
+const COUNTED: Counting = Counting { in_totals: true, in_owner_totals: true };
 const START: u64 = 1_700_000_000 * SECOND;
 
 /// An Ethernet frame with a UDP datagram of no content.
@@ -48,7 +52,7 @@ fn tell(pipeline: &mut Pipeline, traffic: &mut Traffic, most_rows: usize, mut mo
     {
         let encoded = postcard::to_stdvec(&record).unwrap();
         assert!(encoded.len() < 60_000, "{} bytes", encoded.len());
-        traffic.apply(1, postcard::from_bytes(&encoded).unwrap()).unwrap();
+        traffic.apply(1, postcard::from_bytes(&encoded).unwrap(), &Nobody).unwrap();
         most_records -= 1;
     }
 }
@@ -59,6 +63,9 @@ fn assert_sums(window: &InterfaceWindow) {
     }
     assert_eq!(sum(&window.flows, |row| row.traffic), window.captured, "flows");
     assert_eq!(sum(&window.hosts, |row| row.traffic), window.captured, "hosts");
+    let mut twice = window.captured.sum();
+    twice += window.directions.local;
+    assert_eq!(sum(&window.owners, |row| row.traffic).sum(), twice, "owners");
     for list in [&window.sources, &window.destinations] {
         let sum = list.rows.iter().map(|row| row.count).fold(list.others, add);
         assert_eq!(sum, window.captured.sum(), "addresses");
@@ -124,7 +131,7 @@ proptest! {
     ) {
         let mut pipeline = pipeline(max_flows);
         let mut traffic = Traffic::new(Settings { rows, max_hosts: 4, ..Settings::default() });
-        traffic.interface_opened(1, "eth0", true);
+        traffic.interface_opened(1, "eth0", COUNTED);
         let (mut time, mut count, mut bytes) = (START, 0u64, 0u64);
         let mut windows = Vec::new();
         for ((gap, kind, host, port), flags, disturbance, reads) in packets {
@@ -155,7 +162,7 @@ proptest! {
         let hosts = traffic.hosts("eth0", "", 2);
         let sum = hosts.rows.iter().map(|row| row.traffic).fold(hosts.others.traffic, plus);
         prop_assert_eq!(sum, traffic.totals(1).captured);
-        let flows = traffic.flows("", "", 2);
+        let flows = traffic.flows(("", None), "", 2, &Nobody);
         let sum = flows.rows.iter().map(|row| row.traffic).fold(flows.others.traffic, plus);
         prop_assert_eq!(sum, traffic.totals(1).captured);
     }
@@ -172,7 +179,7 @@ proptest! {
     ) {
         let mut pipeline = pipeline(max_flows);
         let mut traffic = Traffic::new(Settings { rows: 5, ..Settings::default() });
-        traffic.interface_opened(1, "eth0", true);
+        traffic.interface_opened(1, "eth0", COUNTED);
         let (mut time, mut count, mut bytes) = (START, 0u64, 0u64);
         let mut windows = Vec::new();
         for (gap, host, port, size) in packets {
@@ -212,7 +219,7 @@ proptest! {
 fn a_flow_is_told_whole_in_its_window_although_the_reader_was_away() {
     let mut pipeline = pipeline(100);
     let mut traffic = Traffic::new(Settings::default());
-    traffic.interface_opened(1, "eth0", true);
+    traffic.interface_opened(1, "eth0", COUNTED);
     let frame = datagram([198, 51, 100, 7], [10, 0, 0, 1], 1234, 100);
     let wire_length = u32::try_from(frame.len()).unwrap();
     for step in 0..30u64 {
@@ -233,8 +240,8 @@ fn a_flow_is_told_whole_in_its_window_although_the_reader_was_away() {
 #[test]
 fn a_row_that_was_never_introduced_is_refused() {
     let mut traffic = Traffic::new(Settings::default());
-    assert_eq!(traffic.apply(9, TrafficRecord::Names(Vec::new())), Err(RecordError::NotOpen(9)));
-    traffic.interface_opened(1, "eth0", true);
+    assert_eq!(traffic.apply(9, TrafficRecord::Names(Vec::new()), &Nobody), Err(RecordError::NotOpen(9)));
+    traffic.interface_opened(1, "eth0", COUNTED);
     let mut pipeline = pipeline(100);
     let frame = datagram([198, 51, 100, 7], [10, 0, 0, 1], 1234, 100);
     pipeline.packet(Sample { time: START, wire_length: 142, data: &frame });
@@ -243,7 +250,7 @@ fn a_row_that_was_never_introduced_is_refused() {
     let Some(TrafficRecord::Flows(mut record)) = record else { panic!("no flows") };
     record.flows[0].identity = None;
     assert_eq!(
-        traffic.apply(1, TrafficRecord::Flows(record)),
+        traffic.apply(1, TrafficRecord::Flows(record), &Nobody),
         Err(RecordError::UnknownFlow { slot: 0, generation: 0 })
     );
 }
@@ -252,8 +259,8 @@ fn a_row_that_was_never_introduced_is_refused() {
 fn a_window_waits_for_every_open_interface_and_not_for_a_closed_one() {
     let mut traffic = Traffic::new(Settings::default());
     let mut pipelines = [pipeline(10), pipeline(10)];
-    traffic.interface_opened(1, "eth0", true);
-    traffic.interface_opened(2, "eth1", true);
+    traffic.interface_opened(1, "eth0", COUNTED);
+    traffic.interface_opened(2, "eth1", COUNTED);
     let frame = arp();
     for (id, pipeline) in (1u16..).zip(&mut pipelines) {
         pipeline.packet(Sample { time: START, wire_length: 60, data: &frame });
@@ -261,11 +268,11 @@ fn a_window_waits_for_every_open_interface_and_not_for_a_closed_one() {
             pipeline.reached(START + SECOND);
         }
         while let Some(record) = pipeline.take(10) {
-            traffic.apply(id, record).unwrap();
+            traffic.apply(id, record, &Nobody).unwrap();
         }
     }
     assert_eq!(traffic.take_closed(), None);
-    traffic.interface_closed(2);
+    traffic.interface_closed(2, &Nobody);
     let window = traffic.take_closed().unwrap();
     assert_eq!(window.interfaces.iter().map(|part| part.captured.rx.packets).collect::<Vec<_>>(), [1, 1]);
 }

@@ -29,7 +29,7 @@ const AFTER_SECOND: u64 = 30_000_000;
 /// Rows of one record.
 const MOST_ROWS: usize = 4_096;
 /// Records an interface tells in one tick, and while a window waits for it.
-const RECORDS_PER_TICK: u32 = 4;
+const RECORDS_PER_TICK: u32 = 2;
 const RECORDS_WHEN_OVERDUE: u32 = 32;
 /// With more answers than these unsent no further command is read.
 const MOST_ANSWERS: usize = 128;

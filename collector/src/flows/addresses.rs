@@ -47,6 +47,11 @@ impl Addresses {
         self.grow(responder, Sides { sent: backward, received: forward });
     }
 
+    /// What an address sent and received.
+    pub fn add(&mut self, address: IpAddr, sent: Tally, received: Tally) {
+        self.grow(address, Sides { sent, received });
+    }
+
     #[inline]
     fn grow(&mut self, address: IpAddr, grown: Sides) {
         if let Some(sides) = self.value(address) {

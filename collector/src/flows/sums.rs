@@ -1,0 +1,158 @@
+//! What is told of flows that are too many and too small to be told one by one: their sums by address and by owner. The
+//! sums stay exact for whoever takes part in many of them, such as the victim of a flood; addresses that make room for
+//! others join what the lists leave out.
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::addresses::ByAddress;
+use super::protocols::Protocols;
+use super::record::{FlowIdentity, FlowKind, OwnerMark, Tally};
+use crate::decode::application::Application;
+
+/// Addresses that sums are kept of, in a window.
+const MOST_ADDRESSES: usize = 16_384;
+/// Of them the largest are told.
+const MOST_TOLD: usize = 2_048;
+const MOST_OWNERS: usize = 4_096;
+
+/// One address's part in flows that were not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressSum {
+    /// As a source and as a destination of packets.
+    pub sent: Tally,
+    pub received: Tally,
+    /// As the remote end: what the interface received of the flows, and what it sent.
+    pub remote_received: Tally,
+    pub remote_sent: Tally,
+    pub protocols: Protocols,
+}
+
+/// One owner's part, as its sockets received and sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerSum {
+    pub received: Tally,
+    pub sent: Tally,
+    pub received_payload: u64,
+    pub sent_payload: u64,
+    pub protocols: Protocols,
+}
+
+/// A flow's growth that joins the sums.
+#[derive(Clone, Copy, Debug)]
+pub struct Growth {
+    pub identity: FlowIdentity,
+    pub application: Application,
+    pub forward: Tally,
+    pub backward: Tally,
+    /// The part of both that the interface sent.
+    pub sent: Tally,
+    /// Bytes above the transport header, forward and backward.
+    pub payload: [u64; 2],
+    pub owners: [OwnerMark; 2],
+}
+
+/// A window's sums.
+#[derive(Debug)]
+pub struct Sums {
+    addresses: ByAddress<AddressSum>,
+    owners: HashMap<OwnerMark, OwnerSum>,
+    told: SumsRecord,
+}
+
+/// The sums of a window that ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SumsRecord {
+    /// Flows in them, and what the interface received and sent of these.
+    pub flows: u64,
+    pub of_flows: [Tally; 2],
+    /// Of packets of no flow likewise.
+    pub of_no_flow: [Tally; 2],
+    pub addresses: Vec<(IpAddr, AddressSum)>,
+    pub owners: Vec<(OwnerMark, OwnerSum)>,
+}
+
+impl Sums {
+    pub fn new(seed: [u64; 2]) -> Self {
+        Self {
+            addresses: ByAddress::new(MOST_ADDRESSES, seed),
+            owners: HashMap::new(),
+            told: SumsRecord::default(),
+        }
+    }
+
+    pub fn add(&mut self, growth: &Growth) {
+        let identity = &growth.identity;
+        let mut received = growth.forward;
+        received.add(growth.backward);
+        let received = received.since(growth.sent);
+        let [in_all, out_all] = if identity.kind == FlowKind::Flow {
+            self.told.flows += 1;
+            &mut self.told.of_flows
+        } else {
+            &mut self.told.of_no_flow
+        };
+        in_all.add(received);
+        out_all.add(growth.sent);
+        let remote = identity.remote();
+        let ends = [
+            (identity.initiator, growth.forward, growth.backward),
+            (identity.responder, growth.backward, growth.forward),
+        ];
+        for (address, from, to) in ends {
+            let Some(sum) = self.addresses.value(address) else { continue };
+            sum.sent.add(from);
+            sum.received.add(to);
+            if address == remote {
+                sum.remote_received.add(received);
+                sum.remote_sent.add(growth.sent);
+                sum.protocols.add(identity.protocol, growth.application);
+            }
+        }
+        self.owned(growth);
+    }
+
+    fn owned(&mut self, growth: &Growth) {
+        let [initiator_here, responder_here] = growth.identity.here();
+        let [initiator, responder] = growth.owners;
+        let [forward, backward] = growth.payload;
+        let ends = [
+            (initiator_here, initiator, (growth.backward, growth.forward), (backward, forward)),
+            (responder_here, responder, (growth.forward, growth.backward), (forward, backward)),
+        ];
+        for (_, mark, traffic, payload) in ends.into_iter().filter(|(here, ..)| *here) {
+            let has_room = self.owners.len() < MOST_OWNERS || self.owners.contains_key(&mark);
+            let sum = self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default();
+            sum.received.add(traffic.0);
+            sum.sent.add(traffic.1);
+            sum.received_payload = sum.received_payload.saturating_add(payload.0);
+            sum.sent_payload = sum.sent_payload.saturating_add(payload.1);
+            sum.protocols.add(growth.identity.protocol, growth.application);
+        }
+    }
+
+    /// In records of at most `rows` rows. Addresses beyond the largest are left to the lists' remainders.
+    pub fn records(&self, rows: usize) -> Vec<SumsRecord> {
+        let mut addresses: Vec<_> =
+            self.addresses.rows().iter().map(|row| (row.address, row.value)).collect();
+        let bytes = |sum: &AddressSum| sum.sent.bytes.saturating_add(sum.received.bytes);
+        if addresses.len() > MOST_TOLD {
+            addresses.select_nth_unstable_by_key(MOST_TOLD, |(_, sum)| std::cmp::Reverse(bytes(sum)));
+            addresses.truncate(MOST_TOLD);
+        }
+        let owners: Vec<_> = self.owners.iter().map(|(mark, sum)| (*mark, *sum)).collect();
+        let mut records = vec![self.told.clone()];
+        records.extend(
+            addresses
+                .chunks(rows.max(1))
+                .map(|part| SumsRecord { addresses: part.to_vec(), ..SumsRecord::default() }),
+        );
+        records.extend(
+            owners
+                .chunks(rows.max(1))
+                .map(|part| SumsRecord { owners: part.to_vec(), ..SumsRecord::default() }),
+        );
+        records
+    }
+}

@@ -1,0 +1,201 @@
+//! Whose bytes a row's are. The owner of an end is told by the worker, found later by the collector, or known by the
+//! protocol; until then the end's bytes are nobody's, and move to the owner that is found.
+use hashbrown::HashMap;
+use weir_shared::process::MatchQuality;
+
+use super::interface::{Capture, Interface};
+use super::mirror::Flow;
+use super::owners::{Said, Share};
+use crate::attribution::{OwnerId, SocketEnd};
+use crate::flows::protocols::Protocols;
+use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Match, OwnerMark};
+use crate::flows::sums::SumsRecord;
+
+/// What the worker's numbers mean, and which session runs.
+#[derive(Debug, Default)]
+pub(super) struct Owning {
+    pub marks: HashMap<u32, OwnerId>,
+    pub session: u64,
+}
+
+/// An end of a flow that is on this machine and whose owner is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenEnd {
+    pub capture: u16,
+    pub slot: u32,
+    pub generation: u32,
+    /// 0: the initiator's; 1: the responder's.
+    pub side: usize,
+    pub end: SocketEnd,
+}
+
+/// Ends that wait to be asked for; what is over stays unknown.
+const MOST_OPEN_ENDS: usize = 16_384;
+
+impl Owning {
+    fn of(&self, mark: OwnerMark) -> Option<(OwnerId, MatchQuality)> {
+        let quality = match mark.quality {
+            Match::None => return None,
+            Match::Exact => MatchQuality::Exact,
+            Match::Listener => MatchQuality::Listener,
+            Match::Shared => MatchQuality::Shared,
+            Match::Kernel => return Some((OwnerId::KERNEL, MatchQuality::Kernel)),
+        };
+        self.marks.get(&mark.owner).map(|owner| (*owner, quality))
+    }
+}
+
+/// What no socket of a program sends or receives.
+fn by_protocol(identity: &FlowIdentity, side: usize) -> Option<(OwnerId, MatchQuality)> {
+    let kernel = match (identity.protocol, identity.kind) {
+        (2, _) => true,
+        (1 | 58, FlowKind::Remnant) => true,
+        (1 | 58, FlowKind::Flow) => side == 1, // echo requests are answered by the kernel
+        _ => false,
+    };
+    kernel.then_some((OwnerId::KERNEL, MatchQuality::Kernel))
+}
+
+impl Capture {
+    /// Credits a row that the mirror has taken in. `is_new`: the flow was introduced by it.
+    pub(super) fn credit(
+        &mut self,
+        interface: &mut Interface,
+        row: &FlowNews,
+        (time, is_new): (u64, bool),
+        owning: &Owning,
+    ) {
+        let Some(flow) = self.mirror.get_mut(row.slot) else { return };
+        let said = said(flow, interface.window, owning.session, time);
+        self.told += super::mirror::grown(row);
+        let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
+        flow.share.add(&initiators);
+        if flow.identity.direction == FlowDirection::Forwarded {
+            let share = Share { traffic: super::mirror::grown(row), payload: [0; 2] };
+            interface.owners.add(OwnerId::FORWARDED, MatchQuality::Kernel, &share, &said);
+            return;
+        }
+        let mut open = Vec::new();
+        for (side, here) in flow.identity.here().into_iter().enumerate().filter(|(_, here)| *here) {
+            debug_assert!(here, "filtered");
+            let told = row.owners.get(side).and_then(|mark| owning.of(*mark));
+            let found = told.or_else(|| by_protocol(&flow.identity, side));
+            if let Some((owner, quality)) = found {
+                settle(interface, flow, side, (owner, quality), owning.session, &initiators);
+            } else if is_new {
+                open.push(side);
+            }
+            let share = oriented(&initiators, side);
+            let known = flow.sides.get(side).copied().flatten();
+            let (owner, quality) = known.unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
+            interface.owners.add(owner, quality, &share, &said);
+        }
+        for side in open {
+            if self.open_ends.len() < MOST_OPEN_ENDS {
+                self.open_ends.push((row.slot, row.generation, side));
+            }
+        }
+    }
+
+    /// An owner was found for an end.
+    pub(super) fn assign(
+        &mut self,
+        interface: &mut Interface,
+        end: &OpenEnd,
+        found: (OwnerId, MatchQuality),
+        session: u64,
+    ) {
+        let Some(flow) = self.mirror.get_mut(end.slot).filter(|flow| flow.generation == end.generation)
+        else {
+            return;
+        };
+        settle(interface, flow, end.side, found, session, &Share::default());
+    }
+
+    pub(super) fn take_open_ends(&mut self, id: u16) -> Vec<OpenEnd> {
+        let ends = std::mem::take(&mut self.open_ends);
+        let open = ends.into_iter().filter_map(|(slot, generation, side)| {
+            let flow = self.mirror.get(slot).filter(|flow| flow.generation == generation)?;
+            let known = flow.sides.get(side)?.is_some();
+            (!known).then(|| OpenEnd {
+                capture: id,
+                slot,
+                generation,
+                side,
+                end: socket_end(&flow.identity, side),
+            })
+        });
+        open.collect()
+    }
+
+    /// Sums of flows that were not told one by one.
+    pub(super) fn credit_sums(&mut self, interface: &mut Interface, record: &SumsRecord, owning: &Owning) {
+        let (start, time) = (self.window_start(), self.time);
+        for (mark, sum) in &record.owners {
+            let (owner, quality) = owning.of(*mark).unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
+            let share = Share::of(sum.received, sum.sent, [sum.received_payload, sum.sent_payload]);
+            let said = Said {
+                window: interface.window,
+                session: owning.session,
+                time,
+                first_seen: start,
+                last_seen: time,
+                protocols: sum.protocols,
+            };
+            interface.owners.add(owner, quality, &share, &said);
+        }
+    }
+}
+
+/// What nobody was known for in this and earlier windows moves to the owner. `coming` is in the flow's share already and
+/// in no account yet.
+fn settle(
+    interface: &mut Interface,
+    flow: &mut Flow,
+    side: usize,
+    (owner, quality): (OwnerId, MatchQuality),
+    session: u64,
+    coming: &Share,
+) {
+    let Some(place) = flow.sides.get_mut(side) else { return };
+    if place.replace((owner, quality)).is_some() {
+        return;
+    }
+    let mut window = flow.share;
+    window.take(coming);
+    let here = flow.window == interface.window;
+    let (window, before) =
+        if here { (window, flow.share_before) } else { (Share::default(), flow.share_before) };
+    let mut said = said(flow, interface.window, session, flow.last_seen);
+    for (share, number) in [(window, interface.window), (before, 0)] {
+        let share = oriented(&share, side);
+        if share == Share::default() {
+            continue;
+        }
+        interface.owners.take(OwnerId::UNKNOWN, &share, number, session);
+        said.window = interface.window;
+        if number == 0 {
+            interface.owners.add_earlier(owner, quality, &share, &said);
+        } else {
+            interface.owners.add(owner, quality, &share, &said);
+        }
+    }
+}
+
+fn said(flow: &Flow, window: u64, session: u64, time: u64) -> Said {
+    let mut protocols = Protocols::default();
+    protocols.add(flow.identity.protocol, flow.application);
+    Said { window, session, time, first_seen: flow.identity.first_seen, last_seen: flow.last_seen, protocols }
+}
+
+/// The initiator's share as the given side has it.
+fn oriented(initiators: &Share, side: usize) -> Share {
+    if side == 0 { *initiators } else { initiators.mirrored() }
+}
+
+fn socket_end(identity: &FlowIdentity, side: usize) -> SocketEnd {
+    let initiator = (identity.initiator, identity.initiator_port);
+    let responder = (identity.responder, identity.responder_port);
+    let (local, remote) = if side == 0 { (initiator, responder) } else { (responder, initiator) };
+    SocketEnd { protocol: identity.protocol, local, remote, is_initiator: side == 0 }
+}

@@ -1,0 +1,209 @@
+//! Owners of all interfaces: who moves what now, who moved what since the start or in the session, and who is not known.
+use hashbrown::HashMap;
+use weir_shared::process::{MatchQuality, Owner, OwnerRow};
+use weir_shared::report::{Others, Ranked, RxTx};
+
+use super::interface::Interface;
+use super::owners::{Account, Owners, Share};
+use super::{OpenEnd, Traffic, hosts, minus, plus, rank};
+use crate::attribution::{Directory, OwnerId};
+
+/// Who moved something within so many nanoseconds is active.
+const RECENT: u64 = 5_000_000_000;
+
+/// Which owners a list is of.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnerQuery<'a> {
+    /// Empty: over interfaces.
+    pub interface: &'a str,
+    /// Part of a name, executable, user, unit or container, or a whole pid.
+    pub search: &'a str,
+    /// Since the running session began, not since the start.
+    pub of_session: bool,
+    pub rows: usize,
+}
+
+/// One owner's account over interfaces, and its rate.
+#[derive(Clone, Debug)]
+struct Joined {
+    owner: OwnerId,
+    account: Account,
+    per_second: RxTx,
+}
+
+impl Traffic {
+    /// What a number of the worker's means from now on.
+    pub fn owner_told(&mut self, number: u32, owner: OwnerId) {
+        self.owning.marks.insert(number, owner);
+    }
+
+    /// Numbers of a worker that is gone mean nothing any more.
+    pub fn forget_told_owners(&mut self) {
+        self.owning.marks.clear();
+    }
+
+    /// Ends of flows that came since the last call and whose owner nobody knows.
+    pub fn take_open_ends(&mut self) -> Vec<OpenEnd> {
+        self.captures.iter_mut().flat_map(|(id, capture)| capture.take_open_ends(*id)).collect()
+    }
+
+    /// Whether the end still waits for its owner.
+    pub fn is_open(&self, end: &OpenEnd) -> bool {
+        let flow = self.captures.get(&end.capture).and_then(|capture| capture.mirror.get(end.slot));
+        flow.is_some_and(|flow| {
+            flow.generation == end.generation && flow.sides.get(end.side).is_some_and(Option::is_none)
+        })
+    }
+
+    /// The owner of an end was found. What it moved in the open window, and before as far as that is kept, is its own.
+    pub fn assign(&mut self, end: &OpenEnd, owner: OwnerId, quality: MatchQuality) {
+        let Some(capture) = self.captures.get_mut(&end.capture) else { return };
+        let Some(interface) = self.interfaces.get_mut(&capture.name) else { return };
+        capture.assign(interface, end, (owner, quality), self.owning.session);
+    }
+
+    /// A session begins with nothing.
+    pub fn begin_session(&mut self) {
+        self.owning.session += 1;
+        for capture in self.captures.values_mut() {
+            capture.mirror.forget_shares();
+        }
+    }
+
+    /// What each owner moved since the last call, over the interfaces that count.
+    pub fn take_recent_of_owners(&mut self) -> HashMap<OwnerId, RxTx> {
+        let mut recent: HashMap<OwnerId, RxTx> = HashMap::new();
+        for interface in self.interfaces.values_mut() {
+            let counts = interface.in_owner_totals;
+            for (owner, moved) in interface.owners.take_recent().filter(|_| counts) {
+                *recent.entry(owner).or_default() += moved;
+            }
+        }
+        recent
+    }
+
+    /// Owners that moved something lately.
+    pub fn active_owners(&self) -> usize {
+        let now = self.now();
+        let active =
+            self.counted("").flat_map(|(_, interface)| interface.owners.iter()).filter(|(owner, account)| {
+                *owner >= OwnerId::FIRST_PROCESS && account.last_seen.saturating_add(RECENT) >= now
+            });
+        active.map(|(owner, _)| owner).collect::<std::collections::HashSet<_>>().len()
+    }
+
+    /// Those that move most now, then those that moved most; of an interface, or over interfaces ("").
+    pub fn live_owners(&self, interface: &str, rows: usize, directory: &dyn Directory) -> Ranked<OwnerRow> {
+        let mut all = self.joined(interface);
+        let others = forgotten(self.counted(interface));
+        let total = total(&all);
+        let known = all.len() as u64 + others.rows;
+        rank::first(&mut all, rows, |a, b| {
+            let by_rate = hosts::bytes(&b.per_second).cmp(&hosts::bytes(&a.per_second));
+            by_rate.then_with(|| order(a, b, |account| account.total.traffic))
+        });
+        let list = self.owner_rows(&all, interface, directory, |account| account.total);
+        ranked(list, known, plus(total, others.traffic))
+    }
+
+    /// By bytes, the dead included.
+    pub fn owners(&self, query: &OwnerQuery<'_>, directory: &dyn Directory) -> Ranked<OwnerRow> {
+        let session = self.owning.session;
+        let part = |account: &Account| match query.of_session {
+            true if account.session == session => account.of_session,
+            true => Share::default(),
+            false => account.total,
+        };
+        let mut all = self.joined(query.interface);
+        all.retain(|joined| !part(&joined.account).traffic.is_zero());
+        let others =
+            if query.of_session { Others::default() } else { forgotten(self.counted(query.interface)) };
+        let total = all.iter().map(|joined| part(&joined.account).traffic).fold(RxTx::default(), plus);
+        let known = all.len() as u64 + others.rows;
+        if !query.search.is_empty() {
+            let search = query.search.to_lowercase();
+            all.retain(|joined| is_meant(&directory.owner(joined.owner), &search));
+        }
+        rank::first(&mut all, query.rows, |a, b| order(a, b, |account| part(account).traffic));
+        let list = self.owner_rows(&all, query.interface, directory, part);
+        ranked(list, known, plus(total, others.traffic))
+    }
+
+    fn owner_rows(
+        &self,
+        all: &[Joined],
+        interface: &str,
+        directory: &dyn Directory,
+        part: impl Fn(&Account) -> Share,
+    ) -> Vec<OwnerRow> {
+        let row = |joined: &Joined| {
+            let share = part(&joined.account);
+            let session = self.owning.session;
+            joined.account.row((interface, joined.owner), (&share, joined.per_second), session, directory)
+        };
+        all.iter().map(row).collect()
+    }
+
+    fn joined(&self, interface: &str) -> Vec<Joined> {
+        let now = self.now();
+        let mut all: HashMap<OwnerId, Joined> = HashMap::new();
+        for (_, interface) in self.counted(interface) {
+            for (owner, account) in interface.owners.iter() {
+                let per_second = account.rate.at(now);
+                match all.get_mut(&owner) {
+                    Some(joined) => {
+                        joined.account.join(account, self.owning.session);
+                        joined.per_second += per_second;
+                    }
+                    None => {
+                        let account = account.clone();
+                        all.insert(owner, Joined { owner, account, per_second });
+                    }
+                }
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// The named interface, or those whose owners count in lists over interfaces.
+    fn counted<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a String, &'a Interface)> {
+        self.interfaces.iter().filter(move |(own, interface)| {
+            if name.is_empty() { interface.in_owner_totals } else { own.as_str() == name }
+        })
+    }
+
+    /// The latest time that any capture has come to.
+    fn now(&self) -> u64 {
+        self.captures.values().map(|capture| capture.time).max().unwrap_or_default()
+    }
+}
+
+fn total(all: &[Joined]) -> RxTx {
+    all.iter().map(|joined| joined.account.total.traffic).fold(RxTx::default(), plus)
+}
+
+fn order(a: &Joined, b: &Joined, traffic: impl Fn(&Account) -> RxTx) -> std::cmp::Ordering {
+    let by_bytes = hosts::bytes(&traffic(&b.account)).cmp(&hosts::bytes(&traffic(&a.account)));
+    by_bytes.then_with(|| a.owner.cmp(&b.owner))
+}
+
+fn forgotten<'a>(interfaces: impl Iterator<Item = (&'a String, &'a Interface)>) -> Others {
+    let mut others = Others::default();
+    for (rows, traffic) in interfaces.map(|(_, interface)| Owners::forgotten(&interface.owners)) {
+        others.rows += rows;
+        others.traffic += traffic;
+    }
+    others
+}
+
+fn ranked(rows: Vec<OwnerRow>, known: u64, total: RxTx) -> Ranked<OwnerRow> {
+    let shown = rows.iter().map(|row| row.traffic).fold(RxTx::default(), plus);
+    let others = Others { rows: known.saturating_sub(rows.len() as u64), traffic: minus(total, shown) };
+    Ranked { rows, others }
+}
+
+fn is_meant(owner: &Owner, search: &str) -> bool {
+    let texts = [&owner.name, &owner.executable, &owner.user, &owner.unit, &owner.container];
+    owner.pid.is_some_and(|pid| pid.to_string() == search)
+        || texts.iter().any(|text| text.to_lowercase().contains(search))
+}

@@ -1,0 +1,263 @@
+//! What each owner moved on one interface since the start, and in the open window.
+use hashbrown::HashMap;
+use weir_shared::process::{MatchQuality, OwnerRow};
+use weir_shared::report::{Others, Ranked, RxTx};
+
+use super::rate::Rate;
+use super::{count, hosts, plus, rank, rate, timestamp};
+use crate::attribution::{Directory, OwnerId};
+use crate::flows::protocols::Protocols;
+use crate::flows::record::Tally;
+
+/// Growth of one end's owner: what its socket received and sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Share {
+    pub traffic: RxTx,
+    /// Bytes above the transport header, received and sent.
+    pub payload: [u64; 2],
+}
+
+impl Share {
+    /// Of the initiator's side of a flow; the responder's is the other way round.
+    pub(super) fn of(received: Tally, sent: Tally, payload: [u64; 2]) -> Self {
+        Self { traffic: RxTx { rx: count(received), tx: count(sent) }, payload }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.traffic += other.traffic;
+        for (sum, part) in self.payload.iter_mut().zip(other.payload) {
+            *sum = sum.saturating_add(part);
+        }
+    }
+
+    /// The same as the other end of the flow has it.
+    pub(super) fn mirrored(&self) -> Self {
+        let [received, sent] = self.payload;
+        Self { traffic: RxTx { rx: self.traffic.tx, tx: self.traffic.rx }, payload: [sent, received] }
+    }
+
+    pub(super) fn take(&mut self, other: &Self) {
+        self.traffic = super::minus(self.traffic, other.traffic);
+        for (sum, part) in self.payload.iter_mut().zip(other.payload) {
+            *sum = sum.saturating_sub(part);
+        }
+    }
+}
+
+/// One owner's account on one interface.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Account {
+    pub total: Share,
+    /// Of the window numbered `window`.
+    pub grown: Share,
+    pub window: u64,
+    /// Of the session numbered `session`.
+    pub of_session: Share,
+    pub session: u64,
+    /// Since the engine looked last.
+    pub recent: RxTx,
+    pub rate: Rate,
+    pub first_seen: u64,
+    pub last_seen: u64,
+    pub protocols: Protocols,
+    /// The weakest of its parts.
+    pub quality: MatchQuality,
+}
+
+/// When, and by what, an account grew.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub window: u64,
+    pub session: u64,
+    pub time: u64,
+    pub first_seen: u64,
+    pub last_seen: u64,
+    pub protocols: Protocols,
+}
+
+/// Accounts by owner. Past the bound those that rested longest make room; their sums join the others.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    accounts: HashMap<OwnerId, Account>,
+    /// What accounts held that are kept no more.
+    forgotten: RxTx,
+    forgotten_rows: u64,
+}
+
+const MOST_ACCOUNTS: usize = 16_384;
+
+impl Owners {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (OwnerId, &Account)> {
+        self.accounts.iter().map(|(owner, account)| (*owner, account))
+    }
+
+    /// What each moved since the last call.
+    pub(super) fn take_recent(&mut self) -> impl Iterator<Item = (OwnerId, RxTx)> {
+        let moving = self.accounts.iter_mut().filter(|(_, account)| !account.recent.is_zero());
+        moving.map(|(owner, account)| (*owner, std::mem::take(&mut account.recent)))
+    }
+
+    pub(super) fn forgotten(&self) -> (u64, RxTx) {
+        (self.forgotten_rows, self.forgotten)
+    }
+
+    pub(super) fn add(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
+        if self.accounts.len() >= MOST_ACCOUNTS && !self.accounts.contains_key(&owner) {
+            self.make_room(said.window);
+        }
+        let account = self.accounts.entry(owner).or_insert_with(|| Account {
+            first_seen: said.first_seen,
+            quality,
+            ..Account::default()
+        });
+        account.enter(said);
+        account.grown.add(share);
+        account.of_session.add(share);
+        account.total.add(share);
+        account.recent += share.traffic;
+        account.rate.add(&share.traffic, said.time);
+        account.last_seen = account.last_seen.max(said.last_seen);
+        account.protocols.join(said.protocols);
+        account.quality = account.quality.max(quality);
+    }
+
+    /// Growth of windows that have closed.
+    pub(super) fn add_earlier(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
+        let nothing = Share::default();
+        self.add(owner, quality, &nothing, said);
+        if let Some(account) = self.accounts.get_mut(&owner) {
+            account.total.add(share);
+            account.of_session.add(share);
+        }
+    }
+
+    /// What nobody was known for belongs to somebody after all.
+    pub(super) fn take(&mut self, owner: OwnerId, share: &Share, window: u64, session: u64) {
+        let Some(account) = self.accounts.get_mut(&owner) else { return };
+        account.total.take(share);
+        if account.window == window {
+            account.grown.take(share);
+        }
+        if account.session == session {
+            account.of_session.take(share);
+        }
+    }
+
+    /// A sixteenth of those that did not grow in this window, the longest at rest.
+    fn make_room(&mut self, window: u64) {
+        let mut resting: Vec<_> = self
+            .accounts
+            .iter()
+            .filter(|(owner, account)| account.window != window && **owner >= OwnerId::FIRST_PROCESS)
+            .map(|(owner, account)| (account.last_seen, *owner))
+            .collect();
+        resting.sort_unstable();
+        for (_, owner) in resting.into_iter().take(MOST_ACCOUNTS / 16) {
+            if let Some(account) = self.accounts.remove(&owner) {
+                self.forgotten += account.total.traffic;
+                self.forgotten_rows += 1;
+            }
+        }
+    }
+}
+
+impl Account {
+    /// Opens the sums of a new window or session.
+    fn enter(&mut self, said: &Said) {
+        if self.window != said.window {
+            self.window = said.window;
+            self.grown = Share::default();
+        }
+        if self.session != said.session {
+            self.session = said.session;
+            self.of_session = Share::default();
+        }
+    }
+
+    /// Together with the same owner's account on another interface.
+    pub(super) fn join(&mut self, other: &Self, session: u64) {
+        self.total.add(&other.total);
+        if self.session != session {
+            self.of_session = Share::default();
+            self.session = session;
+        }
+        if other.session == session {
+            self.of_session.add(&other.of_session);
+        }
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.protocols.join(other.protocols);
+        self.quality = self.quality.max(other.quality);
+    }
+
+    /// `shown`: what of it, and its rate.
+    pub(super) fn row(
+        &self,
+        (interface, owner): (&str, OwnerId),
+        (share, per_second): (&Share, RxTx),
+        session: u64,
+        directory: &dyn Directory,
+    ) -> OwnerRow {
+        let mut known = directory.owner(owner);
+        known.quality = self.quality;
+        let [rx_payload_bytes, tx_payload_bytes] = share.payload;
+        OwnerRow {
+            interface: interface.to_owned(),
+            owner: known,
+            traffic: share.traffic,
+            rx_payload_bytes,
+            tx_payload_bytes,
+            per_second,
+            protocols: self.protocols.names(),
+            first_seen: timestamp(self.first_seen),
+            last_seen: timestamp(self.last_seen),
+            over_threshold: false,
+            session_traffic: if self.session == session { self.of_session.traffic } else { RxTx::default() },
+        }
+    }
+}
+
+/// The largest owners of a window that ends, frames of no flow as one of them, and the rest.
+pub(super) fn of_window(
+    owners: &Owners,
+    (interface, window, session): (&str, u64, u64),
+    (no_flow, start, length): (RxTx, u64, u64),
+    rows: usize,
+    directory: &dyn Directory,
+) -> Ranked<OwnerRow> {
+    let mut all: Vec<(OwnerId, Account)> = owners
+        .iter()
+        .filter(|(_, account)| account.window == window && !account.grown.traffic.is_zero())
+        .map(|(owner, account)| (owner, account.clone()))
+        .collect();
+    if !no_flow.is_zero() {
+        all.push((OwnerId::NO_FLOW, no_flow_account(no_flow, start, length)));
+    }
+    let total = all.iter().map(|(_, account)| account.grown.traffic).fold(RxTx::default(), plus);
+    let known = all.len();
+    rank::first(&mut all, rows, |a, b| {
+        let by_bytes = hosts::bytes(&b.1.grown.traffic).cmp(&hosts::bytes(&a.1.grown.traffic));
+        by_bytes.then_with(|| a.0.cmp(&b.0))
+    });
+    let shown = all.iter().map(|(_, account)| account.grown.traffic).fold(RxTx::default(), plus);
+    let row = |(owner, account): &(OwnerId, Account)| {
+        let per_second = rate::mean(&account.grown.traffic, length);
+        account.row((interface, *owner), (&account.grown, per_second), session, directory)
+    };
+    let list: Vec<_> = all.iter().map(row).collect();
+    let others = Others { rows: (known - list.len()) as u64, traffic: super::minus(total, shown) };
+    Ranked { rows: list, others }
+}
+
+/// ARP, malformed, cut before the addresses.
+pub(super) fn no_flow_account(traffic: RxTx, start: u64, length: u64) -> Account {
+    let share = Share { traffic, payload: [0; 2] };
+    Account {
+        total: share,
+        grown: share,
+        first_seen: start,
+        last_seen: start.saturating_add(length),
+        quality: MatchQuality::Kernel,
+        ..Account::default()
+    }
+}
