@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Some(("escape", [way])) => return escape(way),
         _ => {}
     }
-    let (supervisor, handle) = match Supervisor::start() {
+    let (supervisor, handle) = match Supervisor::start(None) {
         Ok(started) => started,
         Err(error) => {
             eprintln!("{error}");

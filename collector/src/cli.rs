@@ -8,9 +8,9 @@ use shared::error::{ErrorChain, exit};
 use shared::telemetry::LogLevel;
 use weir_shared as shared;
 
+use crate::attribution::ebpf;
 use crate::config::{self, Config, Overrides};
 use crate::worker::filter::ETHERNET;
-use crate::attribution::ebpf;
 use crate::{daemon, interface, replay};
 
 /// Captures this machine's traffic and says who uses it.

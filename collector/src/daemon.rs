@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use shared::config::ConfigError;
 use shared::error::{ErrorChain, exit};
+use shared::health::Attribution;
 use shared::socket::{SocketError, SocketGroup};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
+use crate::attribution::ebpf::{self, EbpfError};
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
@@ -45,6 +47,8 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("socket")]
     Socket(#[from] SocketError),
+    #[error("process.attribution = \"ebpf\"")]
+    Owners(#[from] EbpfError),
     #[error("privileges")]
     Privilege(#[from] PrivilegeError),
     #[error("{step}")]
@@ -55,7 +59,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => exit::USAGE,
-            Self::Socket(_) | Self::Privilege(_) => exit::SETUP,
+            Self::Socket(_) | Self::Owners(_) | Self::Privilege(_) => exit::SETUP,
             Self::Log(_) | Self::Run { .. } => exit::FAILED,
         }
     }
@@ -84,7 +88,9 @@ fn run(common: &Common) -> Result<(), Failure> {
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    let (supervisor, worker) = Supervisor::start().map_err(at("start the capture worker"))?;
+    let owners = ebpf::start(config.process.attribution, &config.process.pin_directory)?;
+    let attribution = owners.status(config.process.attribution.status());
+    let (supervisor, worker) = Supervisor::start(owners.source).map_err(at("start the capture worker"))?;
     let directory = &config.state.directory;
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
@@ -93,7 +99,9 @@ fn run(common: &Common) -> Result<(), Failure> {
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    let engine = spawn_engine(&config, worker.clone(), counters, Arc::clone(&journal), (&input, inputs))?;
+    tracing::info!(grade = attribution.grade, reason = attribution.reason, "attribution");
+    let kept = Kept { attribution, counters, journal: Arc::clone(&journal) };
+    let engine = spawn_engine(&config, worker.clone(), kept, (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
     let rpc =
@@ -117,13 +125,20 @@ fn run(common: &Common) -> Result<(), Failure> {
     closed.map_err(|_| at("rpc")("its thread panicked"))?.map_err(at("serve gRPC"))
 }
 
+/// What was opened before privileges were given up, for the engine.
+struct Kept {
+    attribution: Attribution,
+    counters: Counters,
+    journal: Arc<Journal>,
+}
+
 fn spawn_engine(
     config: &Config,
     worker: WorkerHandle,
-    counters: Counters,
-    journal: Arc<Journal>,
+    kept: Kept,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
+    let Kept { attribution, counters, journal } = kept;
     let links = input.clone();
     // fails only when the engine has ended
     let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
@@ -131,7 +146,7 @@ fn spawn_engine(
     let engine = Engine::new(Parts {
         settings: CaptureSettings::from(&config.capture),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
-        attribution: config.process.attribution.status(),
+        attribution,
         traffic: Traffic::new(window::Settings {
             rows: config.capture.window_rows,
             ..window::Settings::default()

@@ -70,19 +70,12 @@ fn stack_bytes() -> u32 {
 }
 
 pub(super) fn kernel() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease").map_or_else(
-        |_| "of an unknown version".to_owned(),
-        |release| release.trim().to_owned(),
-    )
+    std::fs::read_to_string("/proc/sys/kernel/osrelease")
+        .map_or_else(|_| "of an unknown version".to_owned(), |release| release.trim().to_owned())
 }
 
-fn attach(
-    ebpf: &mut Ebpf,
-    name: &'static str,
-    cgroup: &File,
-) -> Result<(&'static str, FdLink), EbpfError> {
-    let refused =
-        |source| EbpfError::Program { kernel: kernel(), program: name, source: Box::new(source) };
+fn attach(ebpf: &mut Ebpf, name: &'static str, cgroup: &File) -> Result<(&'static str, FdLink), EbpfError> {
+    let refused = |source| EbpfError::Program { kernel: kernel(), program: name, source: Box::new(source) };
     let program = ebpf.program_mut(name).ok_or(EbpfError::Missing(name))?;
     let link = match name {
         "sock_create" => sock_create(program, cgroup),
@@ -126,8 +119,7 @@ fn link_error(error: LinkError) -> ProgramError {
 /// The iterator's programs run while it is read; there is nothing to read.
 fn name_existing(ebpf: &mut Ebpf, types: &Btf) -> Result<(), EbpfError> {
     const NAME: &str = "existing";
-    let refused =
-        |source| EbpfError::Program { kernel: kernel(), program: NAME, source: Box::new(source) };
+    let refused = |source| EbpfError::Program { kernel: kernel(), program: NAME, source: Box::new(source) };
     let program = ebpf.program_mut(NAME).ok_or(EbpfError::Missing(NAME))?;
     let mut iterate = || -> Result<File, ProgramError> {
         let program: &mut Iter = program.try_into()?;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use aya::programs::links::FdLink;
 use shared::error::ErrorChain;
+use shared::health::Attribution;
 use weir_shared as shared;
 
 use crate::config::AttributionChoice;
@@ -79,6 +80,19 @@ pub struct Started {
     pub source: Option<Source>,
     /// For people: where the news comes from, or why there is none. Empty where nobody wished for it.
     pub reason: String,
+}
+
+impl Started {
+    /// What status says, given what it would say without kernel programs.
+    pub fn status(&self, without: Attribution) -> Attribution {
+        match (&self.source, self.reason.as_str()) {
+            (Some(_), reason) => Attribution { grade: "ebpf".to_owned(), reason: reason.to_owned() },
+            (None, "") => without,
+            (None, reason) => {
+                Attribution { reason: format!("{}; no kernel programs: {reason}", without.reason), ..without }
+            }
+        }
+    }
 }
 
 impl Source {

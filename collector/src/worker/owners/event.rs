@@ -160,7 +160,8 @@ struct Tuple {
 
 fn tuple(bytes: &[u8], protocol: u8, is_ipv6: bool) -> Option<Tuple> {
     let [local, remote] = [address(bytes, 80, is_ipv6)?, address(bytes, 96, is_ipv6)?];
-    let [local_port, remote_port] = [u16::from_be_bytes(array(bytes, 112)?), u16::from_be_bytes(array(bytes, 114)?)];
+    let [local_port, remote_port] =
+        [u16::from_be_bytes(array(bytes, 112)?), u16::from_be_bytes(array(bytes, 114)?)];
     // as the flow's key has it: an echo's identifier for both ports, no ports where the key has none
     let (kind, local_port, remote_port) = match protocol {
         6 | 17 | 132 => (FlowKind::Flow, local_port, remote_port),
@@ -214,7 +215,8 @@ fn program_event(bytes: &[u8]) -> Option<ProgramEvent> {
 
 /// From the names of the file, its folder, and so on up to the root, which is called `/`.
 fn joined(parts: &[u8]) -> Vec<u8> {
-    let mut names: Vec<&[u8]> = parts.chunks(PART_BYTES).map(until_zero).take_while(|name| !name.is_empty()).collect();
+    let mut names: Vec<&[u8]> =
+        parts.chunks(PART_BYTES).map(until_zero).take_while(|name| !name.is_empty()).collect();
     let is_whole = names.last().is_some_and(|name| *name == b"/");
     if is_whole {
         names.truncate(names.iter().position(|name| *name == b"/").unwrap_or(0));
@@ -278,7 +280,9 @@ pub(super) mod tests {
     }
 
     fn end(bytes: &[u8]) -> End {
-        let Some(Event::Socket(SocketEvent { end: Some(end), .. })) = Event::read(bytes) else { panic!("no end") };
+        let Some(Event::Socket(SocketEvent { end: Some(end), .. })) = Event::read(bytes) else {
+            panic!("no end")
+        };
         end
     }
 
