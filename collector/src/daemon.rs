@@ -28,6 +28,7 @@ use crate::engine::command::Handle;
 use crate::engine::{CaptureSettings, Engine, Input, Parts};
 use crate::interface;
 use crate::journal::Journal;
+use crate::kept::{self, Kept};
 use crate::privilege::{self, PrivilegeError};
 use crate::rpc::{self, Socket};
 use crate::window::{self, Traffic};
@@ -95,13 +96,14 @@ fn run(common: &Common) -> Result<(), Failure> {
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
     let counters = Counters::open(directory).map_err(at("open the totals"))?;
+    let kept = Kept::open(directory).map_err(at("open the sessions"))?;
     let (listeners, bound) = listeners(&config)?;
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
     tracing::info!(grade = attribution.grade, reason = attribution.reason, "attribution");
-    let kept = Kept { attribution, counters, journal: Arc::clone(&journal) };
-    let engine = spawn_engine(&config, worker.clone(), kept, (&input, inputs))?;
+    let opened = Opened { attribution, counters, kept, journal: Arc::clone(&journal) };
+    let engine = spawn_engine(&config, worker.clone(), opened, (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
     let rpc =
@@ -126,19 +128,20 @@ fn run(common: &Common) -> Result<(), Failure> {
 }
 
 /// What was opened before privileges were given up, for the engine.
-struct Kept {
+struct Opened {
     attribution: Attribution,
     counters: Counters,
+    kept: (Kept, kept::Contents),
     journal: Arc<Journal>,
 }
 
 fn spawn_engine(
     config: &Config,
     worker: WorkerHandle,
-    kept: Kept,
+    opened: Opened,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
-    let Kept { attribution, counters, journal } = kept;
+    let Opened { attribution, counters, kept, journal } = opened;
     let links = input.clone();
     // fails only when the engine has ended
     let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
@@ -153,6 +156,8 @@ fn spawn_engine(
         }),
         counters,
         journal,
+        kept,
+        process_threshold: config.detect.process_bandwidth,
         worker,
         watcher,
     });

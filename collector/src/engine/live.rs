@@ -189,6 +189,7 @@ impl Engine {
         }
         add("journal_records", self.backlog.lost);
         add("refused_records", self.refused_records);
+        add("owner_events_lost", self.owner_events_lost);
         add("suppressed_alerts", self.alerts.suppressed);
         losses
     }
@@ -197,6 +198,7 @@ impl Engine {
         let mut degraded = self.journal.degraded();
         degraded.extend(self.backlog.degraded());
         degraded.extend(self.counters.degraded());
+        degraded.extend(self.kept.degraded());
         degraded.extend(self.counters_degraded.clone());
         let trouble = self.counters_trouble.clone();
         degraded.extend(trouble.map(|reason| Degraded { part: "counters".to_owned(), reason }));

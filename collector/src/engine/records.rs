@@ -90,7 +90,10 @@ impl Engine {
                 self.gap(now, now, "", format!("the wall clock jumped by {:.1} s", seconds(nanoseconds)));
             }
             Record::Packets(packets) => self.packets(*packets),
-            Record::Ready { .. } | Record::Alive | Record::Done => {}
+            Record::OwnerEventsLost { events } => {
+                self.owner_events_lost = self.owner_events_lost.saturating_add(events);
+            }
+            Record::Owners(_) | Record::Ready { .. } | Record::Alive | Record::Done => {}
         }
     }
 
