@@ -318,7 +318,9 @@ fn a_worker_that_starts_again_is_told_everything_again() {
     lab.say("open 1 lo");
     lab.wait_for_id("opened", 1);
     let named = |event: &Value| event["event"] == "owner" && event["name"] == "steady";
-    lab.wait("the owner", named);
+    if !lab.seen.iter().any(named) {
+        lab.wait("the owner", named);
+    }
     nix::sys::signal::kill(worker, nix::sys::signal::Signal::SIGKILL).unwrap();
     lab.wait_for("recovered");
     lab.wait("the owner again", named);

@@ -232,12 +232,12 @@ def netfilter_queue():
 
 
 def steady():
-    """Talks to itself until it is killed."""
+    """Talks to itself until it is killed, half a minute at most."""
     call_oneself("steady")
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind((HOST, 7300))
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    while True:
+    for _ in range(1500):
         sender.sendto(b"x" * 100, (HOST, 7300))
         receiver.recv(2000)
         time.sleep(0.02)

@@ -106,9 +106,22 @@ impl Owners {
         let now = flows.timeline.now();
         self.follow(cursor, flows, now.saturating_sub(PATIENCE));
         self.name_new(cursor, flows);
+        self.name_unowned(cursor, flows);
         let mut waiting = std::mem::take(&mut cursor.waiting);
         waiting.retain(|end| self.still_waits(cursor, flows, *end));
         cursor.waiting = waiting;
+    }
+
+    /// The first owner of a flow takes what came before, so it need not wait for its turn.
+    fn name_unowned(&self, cursor: &Cursor, flows: &mut Flows<'_>) {
+        for number in cursor.next..self.log.next() {
+            let Some(Change { end, owner, foreign, .. }) = self.log.get(number) else { return };
+            let Some(slot) = flows.pipeline.find_flow(&end.key) else { continue };
+            let has_none = flows.pipeline.owner(slot, end.low).quality == Match::None;
+            if has_none && !owner.held && (!foreign || is_forwarded(flows.own, &end.key)) {
+                flows.pipeline.set_owner(slot, end.low, owner.mark);
+            }
+        }
     }
 
     fn apply(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, change: &Change) {
