@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
 use crate::attribution::Attribution;
+use crate::attribution::ebpf::{self, EbpfError, KernelGrade};
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
@@ -47,6 +48,8 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("socket")]
     Socket(#[from] SocketError),
+    #[error("process.attribution = \"ebpf\"")]
+    Owners(#[from] EbpfError),
     #[error("privileges")]
     Privilege(#[from] PrivilegeError),
     #[error("{step}")]
@@ -57,7 +60,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => exit::USAGE,
-            Self::Socket(_) | Self::Privilege(_) => exit::SETUP,
+            Self::Socket(_) | Self::Owners(_) | Self::Privilege(_) => exit::SETUP,
             Self::Log(_) | Self::Run { .. } => exit::FAILED,
         }
     }
@@ -86,7 +89,9 @@ fn run(common: &Common) -> Result<(), Failure> {
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    let (supervisor, worker) = Supervisor::start().map_err(at("start the capture worker"))?;
+    let owners = ebpf::start(config.process.attribution, &config.process.pin_directory)?;
+    let kernel = owners.grade();
+    let (supervisor, worker) = Supervisor::start(owners.source).map_err(at("start the capture worker"))?;
     let directory = &config.state.directory;
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
@@ -97,13 +102,10 @@ fn run(common: &Common) -> Result<(), Failure> {
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    let engine = spawn_engine(
-        &config,
-        worker.clone(),
-        (counters, kept, attribution),
-        Arc::clone(&journal),
-        (&input, inputs),
-    )?;
+    let status = kernel.status(attribution.status());
+    tracing::info!(grade = status.grade, reason = status.reason, "attribution");
+    let opened = Opened { attribution: (attribution, kernel), counters, kept, journal: Arc::clone(&journal) };
+    let engine = spawn_engine(&config, worker.clone(), opened, (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
     let rpc =
@@ -127,13 +129,21 @@ fn run(common: &Common) -> Result<(), Failure> {
     closed.map_err(|_| at("rpc")("its thread panicked"))?.map_err(at("serve gRPC"))
 }
 
+/// What was opened before privileges were given up, for the engine.
+struct Opened {
+    attribution: (Attribution, KernelGrade),
+    counters: Counters,
+    kept: (Kept, kept::Contents),
+    journal: Arc<Journal>,
+}
+
 fn spawn_engine(
     config: &Config,
     worker: WorkerHandle,
-    (counters, kept, attribution): (Counters, (Kept, kept::Contents), Attribution),
-    journal: Arc<Journal>,
+    opened: Opened,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
+    let Opened { attribution, counters, kept, journal } = opened;
     let links = input.clone();
     // fails only when the engine has ended
     let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))

@@ -8,6 +8,7 @@ use shared::health::Degraded;
 use weir_shared as shared;
 
 use crate::attribution::Attribution;
+use crate::attribution::ebpf::KernelGrade;
 use crate::capture::lengths::SnapLength;
 use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
@@ -64,7 +65,7 @@ pub struct CaptureSettings {
 pub struct Parts {
     pub settings: CaptureSettings,
     pub window: Duration,
-    pub attribution: Attribution,
+    pub attribution: (Attribution, KernelGrade),
     pub traffic: Traffic,
     pub counters: Counters,
     pub journal: Arc<Journal>,
@@ -108,6 +109,8 @@ pub struct Engine {
     /// Bytes a second in either direction over which a process raises an alert; 0: off.
     process_threshold: u64,
     refused_records: u64,
+    /// News of owners that found no room; told again when their sockets move on.
+    owner_events_lost: u64,
     stopping: bool,
 }
 
@@ -146,6 +149,7 @@ impl Engine {
             owners: Owners::new(attribution),
             process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
             refused_records: 0,
+            owner_events_lost: 0,
             stopping: false,
         }
     }

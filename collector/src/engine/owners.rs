@@ -7,9 +7,11 @@ use shared::process::MatchQuality;
 use weir_shared as shared;
 
 use super::Engine;
+use crate::attribution::ebpf::KernelGrade;
 use crate::attribution::{Attribution, Directory, Lookup, OwnerId};
 use crate::detect::ProcessFacts;
 use crate::window::OpenEnd;
+use crate::worker::owners::numbers::OwnerRecord;
 
 /// A shorter tick says nothing about a rate.
 const SHORTEST: Duration = Duration::from_millis(200);
@@ -26,6 +28,7 @@ const TOO_MANY: &str = "too many new flows at once to look all of them up";
 #[derive(Debug)]
 pub(super) struct Owners {
     pub(super) attribution: Attribution,
+    kernel: KernelGrade,
     open: VecDeque<(OpenEnd, Instant)>,
     asked: Instant,
     /// When the last tick looked at what owners moved.
@@ -35,9 +38,9 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) fn new(attribution: Attribution) -> Self {
+    pub(super) fn new((attribution, kernel): (Attribution, KernelGrade)) -> Self {
         let asked = Instant::now();
-        Self { attribution, open: VecDeque::new(), asked, looked: None, unasked: 0 }
+        Self { attribution, kernel, open: VecDeque::new(), asked, looked: None, unasked: 0 }
     }
 
     pub(super) fn is_asking(&self) -> bool {
@@ -48,6 +51,21 @@ impl Owners {
 impl Engine {
     pub(super) fn directory(&self) -> &dyn Directory {
         &self.owners.attribution
+    }
+
+    /// What numbers in the rows that follow mean.
+    pub(super) fn owners_told(&mut self, told: Vec<OwnerRecord>) {
+        for record in told {
+            let number = record.number;
+            let owner = self.owners.attribution.told(record.into());
+            self.traffic.owner_told(number, owner);
+        }
+        self.owners.attribution.wanted();
+    }
+
+    /// How owners are found, and why so.
+    pub(super) fn attribution(&self) -> shared::health::Attribution {
+        self.owners.kernel.status(self.owners.attribution.status())
     }
 
     /// Asks about ends that are new, and gives those that were answered their owner.

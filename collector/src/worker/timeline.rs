@@ -71,6 +71,11 @@ impl Timeline {
         unsigned(self.boot + self.offset)
     }
 
+    /// Where a moment lies on the timeline that is given in nanoseconds since boot.
+    pub(super) fn at_boot(&self, boot: u64) -> u64 {
+        unsigned(i64::try_from(boot).unwrap_or(i64::MAX).saturating_add(self.offset))
+    }
+
     /// Where a packet lies on the timeline that the wall clock stamped. Never past `now`: the ring holds no packet of
     /// the future.
     pub(super) fn at(&self, stamp: u64) -> u64 {
