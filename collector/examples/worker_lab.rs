@@ -16,10 +16,9 @@ use std::io::BufRead;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use weir_collector::attribution::ebpf;
+use weir_collector::attribution::{Mode, ebpf};
 use weir_collector::capture::lengths::SnapLength;
 use weir_collector::capture::live::Wanted;
-use weir_collector::config::AttributionChoice;
 use weir_collector::flows::own::OwnAddresses;
 use weir_collector::flows::record::{Counters, OwnerMark, TrafficRecord};
 use weir_collector::worker::filter::{self, Program};
@@ -42,15 +41,13 @@ fn main() -> ExitCode {
         _ => {}
     }
     let owners = match arguments.as_slice() {
-        [word, directory] if word == "owners" => {
-            match ebpf::start(AttributionChoice::Ebpf, directory.as_ref()) {
-                Ok(started) => started.source,
-                Err(error) => {
-                    eprintln!("{}", weir_shared::error::ErrorChain(&error));
-                    return ExitCode::from(78);
-                }
+        [word, directory] if word == "owners" => match ebpf::start(Mode::Ebpf, directory.as_ref()) {
+            Ok(started) => started.source,
+            Err(error) => {
+                eprintln!("{}", weir_shared::error::ErrorChain(&error));
+                return ExitCode::from(78);
             }
-        }
+        },
         _ => None,
     };
     let with_flows = owners.is_some();

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use shared::config::ConfigError;
 use shared::error::{ErrorChain, exit};
-use shared::health::Attribution;
 use shared::socket::{SocketError, SocketGroup};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
+use crate::attribution::Attribution;
 use crate::attribution::ebpf::{self, EbpfError};
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
@@ -89,20 +89,20 @@ fn run(common: &Common) -> Result<(), Failure> {
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    let owners = ebpf::start(config.process.attribution, &config.process.pin_directory)?;
-    let attribution = owners.status(config.process.attribution.status());
-    let (supervisor, worker) = Supervisor::start(owners.source).map_err(at("start the capture worker"))?;
+    let programs = ebpf::start(config.process.attribution, &config.process.pin_directory)?;
+    let (supervisor, worker) = Supervisor::start(programs.source).map_err(at("start the capture worker"))?;
     let directory = &config.state.directory;
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
     let counters = Counters::open(directory).map_err(at("open the totals"))?;
     let kept = Kept::open(directory).map_err(at("open the sessions"))?;
     let (listeners, bound) = listeners(&config)?;
+    let attribution = Attribution::start(config.process.attribution);
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    tracing::info!(grade = attribution.grade, reason = attribution.reason, "attribution");
-    let opened = Opened { attribution, counters, kept, journal: Arc::clone(&journal) };
+    let opened =
+        Opened { attribution, programs: programs.outcome, counters, kept, journal: Arc::clone(&journal) };
     let engine = spawn_engine(&config, worker.clone(), opened, (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
@@ -130,6 +130,7 @@ fn run(common: &Common) -> Result<(), Failure> {
 /// What was opened before privileges were given up, for the engine.
 struct Opened {
     attribution: Attribution,
+    programs: ebpf::Outcome,
     counters: Counters,
     kept: (Kept, kept::Contents),
     journal: Arc<Journal>,
@@ -141,7 +142,7 @@ fn spawn_engine(
     opened: Opened,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
-    let Opened { attribution, counters, kept, journal } = opened;
+    let Opened { attribution, programs, counters, kept, journal } = opened;
     let links = input.clone();
     // fails only when the engine has ended
     let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
@@ -150,6 +151,7 @@ fn spawn_engine(
         settings: CaptureSettings::from(&config.capture),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
         attribution,
+        programs,
         traffic: Traffic::new(window::Settings {
             rows: config.capture.window_rows,
             ..window::Settings::default()

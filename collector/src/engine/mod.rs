@@ -4,9 +4,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::health::{Attribution, Degraded};
+use shared::health::Degraded;
 use weir_shared as shared;
 
+use crate::attribution::{Attribution, ebpf};
 use crate::capture::lengths::SnapLength;
 use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub settings: CaptureSettings,
     pub window: Duration,
     pub attribution: Attribution,
+    /// Kernel programs that tell the worker who owns which flow.
+    pub programs: ebpf::Outcome,
     pub traffic: Traffic,
     pub counters: Counters,
     pub journal: Arc<Journal>,
@@ -80,7 +83,6 @@ pub struct Engine {
     started: Timestamp,
     settings: CaptureSettings,
     window: Duration,
-    attribution: Attribution,
     links: Vec<Link>,
     captures: Captures,
     traffic: Traffic,
@@ -115,7 +117,18 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher, .. } = parts;
+        let Parts {
+            settings,
+            window,
+            attribution,
+            programs,
+            traffic,
+            counters,
+            journal,
+            worker,
+            watcher,
+            ..
+        } = parts;
         let (kept, contents) = parts.kept;
         let now = Timestamp::now();
         // alert ids stay above those of every earlier run: there are never more alerts than journal entries
@@ -125,7 +138,6 @@ impl Engine {
             started: now,
             settings,
             window,
-            attribution,
             links: Vec::new(),
             captures: Captures::default(),
             traffic,
@@ -146,7 +158,7 @@ impl Engine {
             publisher: Publisher::default(),
             sessions: Sessions::resume(&contents, now),
             kept,
-            owners: Owners::default(),
+            owners: Owners::new(attribution, programs),
             process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
             refused_records: 0,
             owner_events_lost: 0,
@@ -158,11 +170,16 @@ impl Engine {
     pub fn run(mut self, inputs: &Receiver<Input>) {
         let mut tick = Instant::now();
         while !self.stopping {
-            match inputs.recv_timeout(tick.saturating_duration_since(Instant::now())) {
+            let mut wait = tick.saturating_duration_since(Instant::now());
+            if self.owners.is_asking() {
+                wait = wait.min(owners::ASKING);
+            }
+            match inputs.recv_timeout(wait) {
                 Ok(input) => self.take(input),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.find_owners();
             if Instant::now() >= tick {
                 self.tick();
                 tick = Instant::now() + TICK;

@@ -37,6 +37,7 @@ impl Engine {
                     self.end(id);
                 }
                 self.watches.worker_died();
+                self.traffic.forget_told_owners();
             }
             Event::StartFailed { error, retry_in } => {
                 tracing::error!(error, ?retry_in, "the capture worker could not be started");
@@ -53,7 +54,7 @@ impl Engine {
     fn record(&mut self, record: Record) {
         match record {
             Record::Traffic { id, record } => {
-                if let Err(error) = self.traffic.apply(id, record, &self.owners.directory) {
+                if let Err(error) = self.traffic.apply(id, record, &self.owners.attribution) {
                     self.refused_records = self.refused_records.saturating_add(1);
                     tracing::debug!(%error, "a record of the capture worker was refused");
                 }
@@ -93,7 +94,8 @@ impl Engine {
             Record::OwnerEventsLost { events } => {
                 self.owner_events_lost = self.owner_events_lost.saturating_add(events);
             }
-            Record::Owners(_) | Record::Ready { .. } | Record::Alive | Record::Done => {}
+            Record::Owners(owners) => self.owners_told(owners),
+            Record::Ready { .. } | Record::Alive | Record::Done => {}
         }
     }
 
@@ -101,7 +103,7 @@ impl Engine {
     fn end(&mut self, id: u16) {
         let totals = self.traffic.totals(id);
         self.captures.settle(id, totals.captured, totals.dropped_packets);
-        self.traffic.interface_closed(id, &self.owners.directory);
+        self.traffic.interface_closed(id, &self.owners.attribution);
     }
 
     pub(super) fn gap(&mut self, start: Timestamp, end: Timestamp, interface: &str, reason: String) {

@@ -18,7 +18,7 @@ use shared::error::ErrorChain;
 use shared::health::Attribution;
 use weir_shared as shared;
 
-use crate::config::AttributionChoice;
+use super::Mode;
 
 /// Why the owners of sockets cannot be named so, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -78,17 +78,23 @@ enum Held {
 #[derive(Debug)]
 pub struct Started {
     pub source: Option<Source>,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub at_work: bool,
     /// For people: where the news comes from, or why there is none. Empty where nobody wished for it.
     pub reason: String,
 }
 
-impl Started {
+impl Outcome {
     /// What status says, given what it would say without kernel programs.
     pub fn status(&self, without: Attribution) -> Attribution {
-        match (&self.source, self.reason.as_str()) {
-            (Some(_), reason) => Attribution { grade: "ebpf".to_owned(), reason: reason.to_owned() },
-            (None, "") => without,
-            (None, reason) => {
+        match (self.at_work, self.reason.as_str()) {
+            (true, reason) => Attribution { grade: "ebpf".to_owned(), reason: reason.to_owned() },
+            (false, "") => without,
+            (false, reason) => {
                 Attribution { reason: format!("{}; no kernel programs: {reason}", without.reason), ..without }
             }
         }
@@ -110,14 +116,18 @@ impl Source {
 ///
 /// # Errors
 /// Only where the configuration insists on it.
-pub fn start(choice: AttributionChoice, pin_directory: &Path) -> Result<Started, EbpfError> {
-    if matches!(choice, AttributionChoice::Proc | AttributionChoice::Off) {
-        return Ok(Started { source: None, reason: String::new() });
+pub fn start(mode: Mode, pin_directory: &Path) -> Result<Started, EbpfError> {
+    if matches!(mode, Mode::Proc | Mode::Off) {
+        return Ok(Started { source: None, outcome: Outcome::default() });
     }
     match open_or_load(pin_directory) {
-        Ok(source) => Ok(Started { reason: source.where_from(pin_directory), source: Some(source) }),
-        Err(error) if choice == AttributionChoice::Auto => {
-            Ok(Started { source: None, reason: ErrorChain(&error).to_string() })
+        Ok(source) => {
+            let outcome = Outcome { at_work: true, reason: source.where_from(pin_directory) };
+            Ok(Started { source: Some(source), outcome })
+        }
+        Err(error) if mode == Mode::Auto => {
+            let outcome = Outcome { at_work: false, reason: ErrorChain(&error).to_string() };
+            Ok(Started { source: None, outcome })
         }
         Err(error) => Err(error),
     }
