@@ -16,8 +16,7 @@ use std::io::BufRead;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use weir_collector::attribution::Mode;
-use weir_collector::attribution::ebpf;
+use weir_collector::attribution::{Mode, ebpf};
 use weir_collector::capture::lengths::SnapLength;
 use weir_collector::capture::live::Wanted;
 use weir_collector::flows::own::OwnAddresses;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
 use crate::attribution::Attribution;
-use crate::attribution::ebpf::{self, EbpfError, KernelGrade};
+use crate::attribution::ebpf::{self, EbpfError};
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
@@ -89,9 +89,8 @@ fn run(common: &Common) -> Result<(), Failure> {
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    let owners = ebpf::start(config.process.attribution, &config.process.pin_directory)?;
-    let kernel = owners.grade();
-    let (supervisor, worker) = Supervisor::start(owners.source).map_err(at("start the capture worker"))?;
+    let programs = ebpf::start(config.process.attribution, &config.process.pin_directory)?;
+    let (supervisor, worker) = Supervisor::start(programs.source).map_err(at("start the capture worker"))?;
     let directory = &config.state.directory;
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
@@ -102,9 +101,8 @@ fn run(common: &Common) -> Result<(), Failure> {
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    let status = kernel.status(attribution.status());
-    tracing::info!(grade = status.grade, reason = status.reason, "attribution");
-    let opened = Opened { attribution: (attribution, kernel), counters, kept, journal: Arc::clone(&journal) };
+    let opened =
+        Opened { attribution, programs: programs.outcome, counters, kept, journal: Arc::clone(&journal) };
     let engine = spawn_engine(&config, worker.clone(), opened, (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
@@ -131,7 +129,8 @@ fn run(common: &Common) -> Result<(), Failure> {
 
 /// What was opened before privileges were given up, for the engine.
 struct Opened {
-    attribution: (Attribution, KernelGrade),
+    attribution: Attribution,
+    programs: ebpf::Outcome,
     counters: Counters,
     kept: (Kept, kept::Contents),
     journal: Arc<Journal>,
@@ -143,7 +142,7 @@ fn spawn_engine(
     opened: Opened,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
-    let Opened { attribution, counters, kept, journal } = opened;
+    let Opened { attribution, programs, counters, kept, journal } = opened;
     let links = input.clone();
     // fails only when the engine has ended
     let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
@@ -152,6 +151,7 @@ fn spawn_engine(
         settings: CaptureSettings::from(&config.capture),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
         attribution,
+        programs,
         traffic: Traffic::new(window::Settings {
             rows: config.capture.window_rows,
             ..window::Settings::default()

@@ -1,6 +1,7 @@
 //! Who owns which flow, by kernel programs: real programs and real sockets in network namespaces made here. Needs root; a
 //! kernel that cannot load the programs has these tests skipped, each by its name and with the reason.
 #![cfg(test)]
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod lab;
 
 use std::collections::{BTreeMap, HashMap};

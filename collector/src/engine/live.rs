@@ -146,7 +146,7 @@ impl Engine {
             started: self.started,
             uptime_seconds: u64::try_from(uptime).unwrap_or(0),
             ledger: self.ledger_of_totals(),
-            attribution: self.attribution(),
+            attribution: self.owners.programs.status(self.owners.attribution.status()),
             degraded: self.degraded(),
             losses: self.losses(),
             last_sequence: self.last_sequence(),

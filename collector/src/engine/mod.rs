@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use shared::health::Degraded;
 use weir_shared as shared;
 
-use crate::attribution::Attribution;
-use crate::attribution::ebpf::KernelGrade;
+use crate::attribution::{Attribution, ebpf};
 use crate::capture::lengths::SnapLength;
 use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
@@ -65,7 +64,9 @@ pub struct CaptureSettings {
 pub struct Parts {
     pub settings: CaptureSettings,
     pub window: Duration,
-    pub attribution: (Attribution, KernelGrade),
+    pub attribution: Attribution,
+    /// Kernel programs that tell the worker who owns which flow.
+    pub programs: ebpf::Outcome,
     pub traffic: Traffic,
     pub counters: Counters,
     pub journal: Arc<Journal>,
@@ -116,7 +117,18 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher, .. } = parts;
+        let Parts {
+            settings,
+            window,
+            attribution,
+            programs,
+            traffic,
+            counters,
+            journal,
+            worker,
+            watcher,
+            ..
+        } = parts;
         let (kept, contents) = parts.kept;
         let now = Timestamp::now();
         // alert ids stay above those of every earlier run: there are never more alerts than journal entries
@@ -146,7 +158,7 @@ impl Engine {
             publisher: Publisher::default(),
             sessions: Sessions::resume(&contents, now),
             kept,
-            owners: Owners::new(attribution),
+            owners: Owners::new(attribution, programs),
             process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
             refused_records: 0,
             owner_events_lost: 0,

@@ -94,7 +94,7 @@ impl Engine {
             Record::OwnerEventsLost { events } => {
                 self.owner_events_lost = self.owner_events_lost.saturating_add(events);
             }
-            Record::Owners(told) => self.owners_told(told),
+            Record::Owners(owners) => self.owners_told(owners),
             Record::Ready { .. } | Record::Alive | Record::Done => {}
         }
     }

@@ -18,7 +18,7 @@ use shared::error::ErrorChain;
 use shared::health::Attribution;
 use weir_shared as shared;
 
-use crate::attribution::Mode;
+use super::Mode;
 
 /// Why the owners of sockets cannot be named so, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -78,25 +78,17 @@ enum Held {
 #[derive(Debug)]
 pub struct Started {
     pub source: Option<Source>,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub at_work: bool,
     /// For people: where the news comes from, or why there is none. Empty where nobody wished for it.
     pub reason: String,
 }
 
-impl Started {
-    /// To be kept when the source has gone to the worker.
-    pub fn grade(&self) -> KernelGrade {
-        KernelGrade { at_work: self.source.is_some(), reason: self.reason.clone() }
-    }
-}
-
-/// Whether kernel programs name owners, and why or why not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KernelGrade {
-    at_work: bool,
-    reason: String,
-}
-
-impl KernelGrade {
+impl Outcome {
     /// What status says, given what it would say without kernel programs.
     pub fn status(&self, without: Attribution) -> Attribution {
         match (self.at_work, self.reason.as_str()) {
@@ -124,14 +116,18 @@ impl Source {
 ///
 /// # Errors
 /// Only where the configuration insists on it.
-pub fn start(choice: Mode, pin_directory: &Path) -> Result<Started, EbpfError> {
-    if matches!(choice, Mode::Proc | Mode::Off) {
-        return Ok(Started { source: None, reason: String::new() });
+pub fn start(mode: Mode, pin_directory: &Path) -> Result<Started, EbpfError> {
+    if matches!(mode, Mode::Proc | Mode::Off) {
+        return Ok(Started { source: None, outcome: Outcome::default() });
     }
     match open_or_load(pin_directory) {
-        Ok(source) => Ok(Started { reason: source.where_from(pin_directory), source: Some(source) }),
-        Err(error) if choice == Mode::Auto => {
-            Ok(Started { source: None, reason: ErrorChain(&error).to_string() })
+        Ok(source) => {
+            let outcome = Outcome { at_work: true, reason: source.where_from(pin_directory) };
+            Ok(Started { source: Some(source), outcome })
+        }
+        Err(error) if mode == Mode::Auto => {
+            let outcome = Outcome { at_work: false, reason: ErrorChain(&error).to_string() };
+            Ok(Started { source: None, outcome })
         }
         Err(error) => Err(error),
     }

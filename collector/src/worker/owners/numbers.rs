@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use weir_shared::text;
 
 use super::event::{Program, ProgramEvent, SocketEvent, until_zero};
-use crate::attribution::OwnerNews;
 
 /// Owners whose numbers are remembered. One that is forgotten and comes back gets another number.
 const MOST_OWNERS: usize = 65_536;
@@ -53,21 +52,6 @@ impl OwnerRecord {
         ];
         let texts = texts.iter().find(|(text, most, _)| text.len() > *most).map(|(_, _, what)| *what);
         if self.number < FIRST_NUMBER { Some("an owner's number") } else { texts }
-    }
-}
-
-impl From<OwnerRecord> for OwnerNews {
-    fn from(record: OwnerRecord) -> Self {
-        Self {
-            pid: record.pid,
-            start: record.start,
-            exec: record.exec,
-            uid: record.user,
-            cgroup: record.cgroup,
-            comm: record.name.into(),
-            executable: record.executable.into(),
-            command_line: record.command_line.into(),
-        }
     }
 }
 
