@@ -323,8 +323,11 @@ fn a_worker_that_starts_again_is_told_everything_again() {
         lab.wait("the owner", named);
     }
     nix::sys::signal::kill(worker, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let before = lab.seen.len();
     lab.wait_for("recovered");
-    lab.wait("the owner again", named);
+    if !lab.seen[before..].iter().any(named) {
+        lab.wait("the owner again", named);
+    }
     lab.wait("its flow", |event| event["event"] == "flow" && event["owners"][0][0] != 0);
     server.kill().unwrap();
     server.wait().unwrap();

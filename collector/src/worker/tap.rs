@@ -107,8 +107,8 @@ impl Interface {
     /// Reads one batch from the ring; says whether there was anything.
     pub(super) fn read(&mut self, timeline: &Timeline, watches: &mut Watches, news: Option<&Owners>) -> bool {
         let Self { id, tap, pipeline, own, owners, .. } = self;
-        let mut news = news.zip(owners.as_mut());
-        if let Some((news, cursor)) = &mut news {
+        let mut followed = news.zip(owners.as_mut());
+        if let Some((news, cursor)) = &mut followed {
             news.look_ahead(cursor, timeline);
         }
         let link_type = tap.link_type();
@@ -124,17 +124,17 @@ impl Interface {
                     data: packet.data,
                 });
             }
-            if let Some((news, cursor)) = &mut news
-                && cursor.is_due(time)
+            if let Some((news, cursor)) = &mut followed
+                && cursor.is_due(packet.stamp)
             {
-                news.follow(cursor, &mut Flows { pipeline, own, timeline }, time);
+                news.follow(cursor, &mut Flows { pipeline, own, timeline }, packet.stamp);
             }
             pipeline.packet(Sample { time, wire_length: packet.wire_length, data: packet.data });
         });
-        if let Some((news, cursor)) = news {
+        if let Some((news, cursor)) = followed {
             news.name_new(cursor, &mut Flows { pipeline, own, timeline });
         }
-        match taken {
+        let read = match taken {
             Ok(taken) => {
                 self.drain_on(taken);
                 taken > 0
@@ -146,7 +146,11 @@ impl Interface {
                 }
                 false
             }
+        };
+        if let (Some(news), State::Telling { .. }) = (news, &self.state) {
+            self.follow(timeline, news);
         }
+        read
     }
 
     /// Takes nothing more in; ends as `Closed` when all is told.
@@ -186,9 +190,12 @@ impl Interface {
 
     /// Once a tick, before what was counted is told.
     pub(super) fn follow(&mut self, timeline: &Timeline, news: &Owners) {
-        let Self { pipeline, own, owners, .. } = self;
-        if let Some(cursor) = owners {
-            news.settle(cursor, &mut Flows { pipeline, own, timeline });
+        let Self { pipeline, own, owners, state, .. } = self;
+        let Some(cursor) = owners else { return };
+        let flows = &mut Flows { pipeline, own, timeline };
+        match state {
+            State::Open | State::Draining { .. } => news.settle(cursor, flows),
+            State::Telling { .. } => news.end(cursor, flows),
         }
     }
 

@@ -10,8 +10,9 @@ use crate::worker::timeline::Timeline;
 
 /// A change is applied so many nanoseconds after it happened although no later packet came: none before it comes then.
 const PATIENCE: u64 = 300_000_000;
-/// A new flow of which nothing is told goes by its local end after so long.
-const UNTOLD: u64 = 500_000_000;
+/// A new flow of which nothing is told goes by its local end after so long: what is told of it is told within
+/// milliseconds of its first packet.
+const UNTOLD: u64 = 150_000_000;
 /// So long a connection waits for whoever takes it; then it is the listener's.
 const HELD: u64 = 3_000_000_000;
 /// Ends that wait for an owner. What is over is decided at once.
@@ -24,7 +25,7 @@ const _: () = assert!(HELD <= DOUBT, "an end that waits while there is doubt is 
 pub(in crate::worker) struct Cursor {
     /// Number of the next change.
     next: u64,
-    /// When that one happened, on the timeline; the far future where there is none.
+    /// The stamp of a packet when that one happened; the far future where there is none.
     due: u64,
     waiting: Vec<Waiting>,
 }
@@ -38,10 +39,10 @@ struct Waiting {
 }
 
 impl Cursor {
-    /// Whether a packet of this time comes after news that is not applied. Asked for every packet.
+    /// Whether a packet with this stamp comes after news that is not applied. Asked for every packet.
     #[inline]
-    pub(in crate::worker) fn is_due(&self, time: u64) -> bool {
-        time >= self.due
+    pub(in crate::worker) fn is_due(&self, stamp: u64) -> bool {
+        stamp >= self.due
     }
 
     /// The number of the next change.
@@ -73,15 +74,15 @@ impl Owners {
     /// Before a batch of packets: there may be news since the last one.
     pub(in crate::worker) fn look_ahead(&self, cursor: &mut Cursor, timeline: &Timeline) {
         cursor.next = cursor.next.max(self.log.first);
-        cursor.due = self.log.get(cursor.next).map_or(u64::MAX, |change| timeline.at_boot(change.time));
+        cursor.due = self.log.get(cursor.next).map_or(u64::MAX, |change| timeline.stamp_at_boot(change.time));
     }
 
-    /// Applies what happened up to `time`, on the timeline: packets before it are counted.
+    /// Applies what happened before a packet with this stamp: those before it are counted.
     #[cold]
-    pub(in crate::worker) fn follow(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, time: u64) {
+    pub(in crate::worker) fn follow(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, stamp: u64) {
         cursor.next = cursor.next.max(self.log.first);
         while let Some(change) = self.log.get(cursor.next)
-            && flows.timeline.at_boot(change.time) <= time
+            && flows.timeline.stamp_at_boot(change.time) <= stamp
         {
             // flows of before this change go by the changes before it
             self.name_new(cursor, flows);
@@ -103,8 +104,7 @@ impl Owners {
 
     /// Once a tick: news that no packet waits for, and ends that have waited long enough.
     pub(in crate::worker) fn settle(&self, cursor: &mut Cursor, flows: &mut Flows<'_>) {
-        let now = flows.timeline.now();
-        self.follow(cursor, flows, now.saturating_sub(PATIENCE));
+        self.follow(cursor, flows, flows.timeline.stamp_now().saturating_sub(PATIENCE));
         self.name_new(cursor, flows);
         self.name_unowned(cursor, flows);
         let mut waiting = std::mem::take(&mut cursor.waiting);
@@ -120,6 +120,19 @@ impl Owners {
             let has_none = flows.pipeline.owner(slot, end.low).quality == Match::None;
             if has_none && !owner.held && (!foreign || is_forwarded(flows.own, &end.key)) {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
+            }
+        }
+    }
+
+    /// Nothing more will come: what waits is decided.
+    pub(in crate::worker) fn end(&self, cursor: &mut Cursor, flows: &mut Flows<'_>) {
+        self.follow(cursor, flows, u64::MAX);
+        self.name_new(cursor, flows);
+        for Waiting { slot, end, .. } in std::mem::take(&mut cursor.waiting) {
+            let has_none = flows.pipeline.owner(slot, end.low).quality == Match::None;
+            if has_none && flows.pipeline.key_of(slot) == Some(end.key) {
+                let mark = self.last_resort(cursor, flows, end);
+                give(flows.pipeline, slot, end, mark);
             }
         }
     }
