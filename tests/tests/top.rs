@@ -245,7 +245,7 @@ fn the_threshold_goes_through_its_steps_and_is_the_collectors() {
         terminal.until_shows(&format!("threshold {shown} "));
     }
     terminal.key("6");
-    terminal.until_shows("threshold_set");
+    terminal.until_shows("threshold was set");
     until("the collector has it", Duration::from_secs(5), || {
         let now = desk.weir(&["threshold"])["process_threshold_bytes_per_second"].as_u64();
         (now == Some(512 << 10)).then_some(())
