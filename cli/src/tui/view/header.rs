@@ -39,7 +39,10 @@ fn first(state: &State, theme: Theme) -> Line<'static> {
     let host = state.status.as_ref().map_or("", |status| status.host_name.as_str());
     Line::from(vec![
         link,
-        span(&format!("  {active} active processes  "), theme.style(Role::Strong)),
+        span(
+            &format!("  {active} active process{}  ", if active == 1 { "" } else { "es" }),
+            theme.style(Role::Strong),
+        ),
         span(&rates, theme.style(Role::Plain)),
         span(host, theme.style(Role::Faint)),
     ])

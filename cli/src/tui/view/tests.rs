@@ -114,7 +114,7 @@ fn a_row_over_the_threshold_is_red_and_has_a_sign() {
 fn the_panel_shows_alerts_and_events() {
     let screen = text(&sample::state(), (80, 24));
     for part in
-        ["Alerts and events: 1 open", "session_started by alice", "! 00:58:20 start", "curl moves 3.00 MiB/s"]
+        ["Alerts and events: 1 open", "session_started by alice", "! 00:58:20 start   curl moves 3.00 MiB/s"]
     {
         assert!(screen.contains(part), "{part}:\n{screen}");
     }
