@@ -6,5 +6,6 @@ pub mod lab;
 pub mod network;
 pub mod process;
 pub mod program;
+pub mod scenario;
 pub mod wait;
 pub mod web;
