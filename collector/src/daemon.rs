@@ -26,6 +26,7 @@ use crate::engine::command::Handle;
 use crate::engine::{CaptureSettings, Engine, Input, Parts};
 use crate::interface;
 use crate::journal::Journal;
+use crate::kept::{self, Kept};
 use crate::privilege::{self, PrivilegeError};
 use crate::rpc::{self, Socket};
 use crate::window::{self, Traffic};
@@ -89,11 +90,13 @@ fn run(common: &Common) -> Result<(), Failure> {
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
     let counters = Counters::open(directory).map_err(at("open the totals"))?;
+    let kept = Kept::open(directory).map_err(at("open the sessions"))?;
     let (listeners, bound) = listeners(&config)?;
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    let engine = spawn_engine(&config, worker.clone(), counters, Arc::clone(&journal), (&input, inputs))?;
+    let engine =
+        spawn_engine(&config, worker.clone(), (counters, kept), Arc::clone(&journal), (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
     let rpc =
@@ -120,7 +123,7 @@ fn run(common: &Common) -> Result<(), Failure> {
 fn spawn_engine(
     config: &Config,
     worker: WorkerHandle,
-    counters: Counters,
+    (counters, kept): (Counters, (Kept, kept::Contents)),
     journal: Arc<Journal>,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
@@ -138,6 +141,8 @@ fn spawn_engine(
         }),
         counters,
         journal,
+        kept,
+        process_threshold: config.detect.process_bandwidth,
         worker,
         watcher,
     });

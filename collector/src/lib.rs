@@ -25,6 +25,7 @@ pub mod flows;
 mod frames;
 pub mod interface;
 pub mod journal;
+pub mod kept;
 pub mod pipeline;
 pub mod privilege;
 pub mod replay;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use shared::config::{ConfigError, Loaded, Origin, Origins};
 use weir_shared as shared;
 
-use super::{Capture, Config, Overrides, Process, SnapLength, Socket, State, file};
+use super::{Capture, Config, Detect, Overrides, Process, SnapLength, Socket, State, file};
 use crate::interface::{Selection, SelectionError};
 use crate::journal::Limits;
 
@@ -29,19 +29,31 @@ pub(super) fn checked(loaded: Loaded<file::File>, overrides: &Overrides) -> Resu
             attribution: values.process.attribution,
             pin_directory: values.process.pin_directory,
         },
+        detect: detect(&values.detect, &origins)?,
         file: None,
         notes: Vec::new(),
         origins,
     })
 }
 
+fn detect(values: &file::Detect, origins: &Origins) -> Result<Detect, ConfigError> {
+    const KEY: &str = "detect.process_bandwidth.limit";
+    let limit = &values.process_bandwidth.limit;
+    let process_bandwidth = shared::units::bandwidth(limit).map_err(|_| {
+        origins.refuse(KEY, format!("`{limit}`"), "a bandwidth such as 512 KiB/s or 1 MiB/s, or off")
+    })?;
+    Ok(Detect { process_bandwidth })
+}
+
 fn refuse_later_sections(values: &file::File, origins: &Origins) -> Result<(), ConfigError> {
-    let sections = [("quota", &values.quota), ("detect", &values.detect), ("compat", &values.compat)];
-    match sections.into_iter().find(|(_, section)| section.is_some()) {
+    let sections = [("quota", &values.quota), ("compat", &values.compat)];
+    let detectors = values.detect.later.keys().map(|name| format!("detect.{name}"));
+    let sections = sections.into_iter().filter(|(_, section)| section.is_some());
+    match sections.map(|(name, _)| name.to_owned()).chain(detectors).next() {
         None => Ok(()),
-        Some((name, _)) => Err(ConfigError::Refused {
-            origin: origins.of(name),
-            key: name.to_owned(),
+        Some(key) => Err(ConfigError::Refused {
+            origin: origins.of(&key),
+            key,
             problem: "this section is not in this version; remove it".to_owned(),
         }),
     }

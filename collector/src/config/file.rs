@@ -1,5 +1,6 @@
 //! collector.toml as it is written: every key of every section, unchecked. Numbers are wide, so that one out of range is
 //! refused with its range.
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -29,6 +30,9 @@ journal_max_days = 7
 [process]
 attribution = "auto"
 pin_directory = "/sys/fs/bpf/weir"
+
+[detect.process_bandwidth]
+limit = "1 MiB/s"
 "#;
 
 /// Split at commas when they come from the environment.
@@ -41,9 +45,9 @@ pub(super) struct File {
     pub(super) socket: Socket,
     pub(super) state: State,
     pub(super) process: Process,
+    pub(super) detect: Detect,
     /// Known by name, so that a file of a later version is refused with the right reason.
     pub(super) quota: Option<serde_json::Value>,
-    pub(super) detect: Option<serde_json::Value>,
     pub(super) compat: Option<serde_json::Value>,
 }
 
@@ -82,4 +86,18 @@ pub(super) struct State {
 pub(super) struct Process {
     pub(super) attribution: super::AttributionChoice,
     pub(super) pin_directory: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Detect {
+    pub(super) process_bandwidth: ProcessBandwidth,
+    /// Sections of detectors that this version does not have.
+    #[serde(flatten)]
+    pub(super) later: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProcessBandwidth {
+    pub(super) limit: String,
 }

@@ -36,12 +36,20 @@ pub struct Config {
     pub socket: Socket,
     pub state: State,
     pub process: Process,
+    pub detect: Detect,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// What the operator should know of how it was understood; to be logged.
     pub notes: Vec<String>,
     /// Where each value was set, for checks that only the running collector can do.
     pub origins: Origins,
+}
+
+/// What the detectors go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Detect {
+    /// Bytes a second of one process in one direction, until somebody sets another; 0: off.
+    pub process_bandwidth: u64,
 }
 
 /// How much of a packet is copied.

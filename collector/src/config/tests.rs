@@ -57,7 +57,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 
 #[test]
 fn each_error_names_file_key_value_and_what_is_allowed() {
-    let cases: [(&str, &[&str]); 21] = [
+    let cases: [(&str, &[&str]); 22] = [
         ("[capture]\nwindow_seconds = 90", &["FILE, line 2", "capture.window_seconds", "90", "1 to 60"]),
         ("[capture]\nwindow_seconds = 0", &["capture.window_seconds", "0", "1 to 60"]),
         ("[capture]\nwindow_seconds = -1", &["capture.window_seconds", "-1", "1 to 60"]),
@@ -81,7 +81,11 @@ fn each_error_names_file_key_value_and_what_is_allowed() {
             &["process.attribution", "magic", "auto", "ebpf", "proc", "off"],
         ),
         ("[[quota]]\nname = \"provider\"", &["FILE", "quota", "not in this version"]),
-        ("[detect.syn_flood]\nover = 9", &["FILE", "detect", "not in this version"]),
+        ("[detect.syn_flood]\nover = 9", &["FILE", "detect.syn_flood", "not in this version"]),
+        (
+            "[detect.process_bandwidth]\nlimit = \"fast\"",
+            &["FILE, line 2", "detect.process_bandwidth.limit", "`fast`", "512 KiB/s"],
+        ),
     ];
     for (text, said) in cases {
         let error = load(text).unwrap_err();

@@ -102,7 +102,9 @@ mod tests {
 
     fn look(detector: &mut CaptureLost, captures: &[CaptureFacts], worker: &WorkerFacts) -> Vec<Finding> {
         let mut findings = Vec::new();
-        detector.look(&Facts { time: Timestamp::UNIX_EPOCH, captures, worker }, &mut findings);
+        let facts =
+            Facts { time: Timestamp::UNIX_EPOCH, captures, worker, processes: &[], process_threshold: 0 };
+        detector.look(&facts, &mut findings);
         findings
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A new detector is one file here and one line in [`all`].
 mod capture_lost;
+mod process_bandwidth;
 mod suppress;
 
 use jiff::Timestamp;
@@ -16,6 +17,10 @@ pub struct Facts<'a> {
     pub time: Timestamp,
     pub captures: &'a [CaptureFacts],
     pub worker: &'a WorkerFacts,
+    /// Those over the threshold in this tick.
+    pub processes: &'a [ProcessFacts],
+    /// Bytes a second of one process in one direction; 0: off.
+    pub process_threshold: u64,
 }
 
 /// One configured interface, by name.
@@ -27,6 +32,26 @@ pub struct CaptureFacts {
     /// Packets that capture lost since the last tick, by libpcap's own counters.
     pub dropped_packets: u64,
     pub seen_packets: u64,
+}
+
+/// What a process moved in this tick, over interfaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessFacts {
+    pub name: String,
+    pub pid: u32,
+    pub received_bytes_per_second: u64,
+    pub sent_bytes_per_second: u64,
+}
+
+impl ProcessFacts {
+    pub fn is_over(&self, bytes_per_second: u64) -> bool {
+        bytes_per_second > 0
+            && self.received_bytes_per_second.max(self.sent_bytes_per_second) > bytes_per_second
+    }
+
+    fn subject(&self) -> String {
+        format!("{} ({})", self.name, self.pid)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,5 +81,5 @@ pub trait Detector: std::fmt::Debug + Send {
 
 /// Every detector of this version.
 pub fn all() -> Vec<Box<dyn Detector>> {
-    vec![Box::new(capture_lost::CaptureLost::default())]
+    vec![Box::new(capture_lost::CaptureLost::default()), Box::new(process_bandwidth::ProcessBandwidth)]
 }

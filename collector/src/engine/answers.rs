@@ -1,8 +1,10 @@
 //! Questions to the engine, and what it does once a second.
 use jiff::Timestamp;
 
+use shared::error::ErrorChain;
 use shared::process::{OwnerRow, Scope};
 use shared::report::{FlowRow, Ranked};
+use shared::units::BinaryBytesPerSecond;
 use weir_shared as shared;
 
 use super::Engine;
@@ -80,8 +82,14 @@ impl Engine {
         let previous = std::mem::replace(&mut self.process_threshold, bytes_per_second);
         let message = match bytes_per_second {
             0 => format!("The process bandwidth threshold was switched off by {by}."),
-            limit => format!("The process bandwidth threshold was set to {limit} bytes/s by {by}."),
+            limit => {
+                let limit = BinaryBytesPerSecond(limit);
+                format!("The process bandwidth threshold was set to {limit} by {by}.")
+            }
         };
+        if let Err(error) = self.kept.set_process_threshold(bytes_per_second) {
+            tracing::error!(error = %ErrorChain(&error), "the threshold holds until the next start: it was not written");
+        }
         self.event(now, "threshold_set", "process_bandwidth", message);
         previous
     }

@@ -197,6 +197,7 @@ impl Engine {
         let mut degraded = self.journal.degraded();
         degraded.extend(self.backlog.degraded());
         degraded.extend(self.counters.degraded());
+        degraded.extend(self.kept.degraded());
         degraded.extend(self.counters_degraded.clone());
         let trouble = self.counters_trouble.clone();
         degraded.extend(trouble.map(|reason| Degraded { part: "counters".to_owned(), reason }));

@@ -12,6 +12,7 @@ use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
 use crate::interface::{Link, Selection, Watcher};
 use crate::journal::Journal;
+use crate::kept::{self, Kept};
 use crate::window::Traffic;
 use crate::worker::supervise::{Event, WorkerHandle};
 
@@ -66,6 +67,9 @@ pub struct Parts {
     pub traffic: Traffic,
     pub counters: Counters,
     pub journal: Arc<Journal>,
+    pub kept: (Kept, kept::Contents),
+    /// Bytes a second, where nobody has set another.
+    pub process_threshold: u64,
     pub worker: WorkerHandle,
     pub watcher: Watcher,
 }
@@ -99,6 +103,7 @@ pub struct Engine {
     watches: Watches,
     publisher: Publisher,
     sessions: Sessions,
+    kept: Kept,
     owners: Owners,
     /// Bytes a second in either direction over which a process raises an alert; 0: off.
     process_threshold: u64,
@@ -108,12 +113,14 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher } = parts;
+        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher, .. } = parts;
+        let (kept, contents) = parts.kept;
+        let now = Timestamp::now();
         // alert ids stay above those of every earlier run: there are never more alerts than journal entries
         let (counter_source, counters_degraded) = counters::open_source();
         let first_alert = journal.last_sequence().borrow().saturating_add(1);
         Self {
-            started: Timestamp::now(),
+            started: now,
             settings,
             window,
             attribution,
@@ -135,9 +142,10 @@ impl Engine {
             watcher,
             watches: Watches::default(),
             publisher: Publisher::default(),
-            sessions: Sessions::default(),
+            sessions: Sessions::resume(&contents, now),
+            kept,
             owners: Owners::default(),
-            process_threshold: 1 << 20,
+            process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
             refused_records: 0,
             stopping: false,
         }

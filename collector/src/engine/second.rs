@@ -13,7 +13,7 @@ use weir_shared as shared;
 
 use super::{Engine, Input};
 use crate::counters::{self, Observation};
-use crate::detect::{CaptureFacts, Facts};
+use crate::detect::{CaptureFacts, Facts, ProcessFacts};
 use crate::interface::Link;
 use crate::worker::supervise::Event;
 
@@ -37,12 +37,16 @@ impl Engine {
     pub(super) fn tick(&mut self) {
         let now = Timestamp::now();
         let (facts, urgent) = self.read_counters(now);
-        self.detect(now, &facts);
+        let processes = self.processes();
+        self.detect(now, &facts, &processes);
         let closed = self.close_windows();
         // in this order: dying between the two, it finds bytes again that a gap or window tells, rather than lose them
         self.backlog.flush();
         if closed || urgent {
             self.persist();
+        }
+        if closed {
+            self.save_session(now);
         }
         self.reopen_due();
         self.close_left_watches();
@@ -95,8 +99,9 @@ impl Engine {
         self.counters.observe(now, since_boot(), &self.readings, in_totals)
     }
 
-    fn detect(&mut self, now: Timestamp, captures: &[CaptureFacts]) {
-        let facts = Facts { time: now, captures, worker: &self.worker_facts };
+    fn detect(&mut self, now: Timestamp, captures: &[CaptureFacts], processes: &[ProcessFacts]) {
+        let process_threshold = self.process_threshold;
+        let facts = Facts { time: now, captures, worker: &self.worker_facts, processes, process_threshold };
         let mut findings = Vec::new();
         for detector in &mut self.detectors {
             detector.look(&facts, &mut findings);
@@ -152,6 +157,7 @@ impl Engine {
         self.close_windows();
         self.backlog.flush();
         self.persist();
+        self.save_session(now);
     }
 }
 

@@ -1,37 +1,29 @@
-//! Monitoring sessions: at most one runs, and ends by people only.
+//! Monitoring sessions: at most one runs, and people alone end it. A crash ends none; what passed meanwhile is its gap.
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use shared::alert::Event;
+use shared::error::ErrorChain;
 use shared::journal::JournalRecord;
-use shared::process::OwnerRow;
+use shared::process::{Owner, OwnerRow};
 use shared::report::{KernelCounters, Ranked, RxTx};
 use shared::session::{LONGEST_NAME, Session, SessionInterface};
 use weir_shared as shared;
 
 use super::Engine;
 use super::command::{SessionChange, SessionError, SessionOutcome, SessionRequest};
+use crate::kept::{Contents, MOST_ENDED};
 use crate::window::owner_lists::OwnerQuery;
 
-/// Ended sessions that are kept here; history has them all.
-const MOST_ENDED: usize = 50;
 /// Owners of a session, the largest.
 const SESSION_OWNERS: usize = 500;
 
-/// Counts of an interface when the session began.
-#[derive(Clone, Debug)]
-struct Baseline {
-    interface: String,
-    captured: RxTx,
-    kernel: KernelCounters,
-}
-
 #[derive(Debug)]
 struct Running {
-    id: u64,
-    name: String,
-    begin: Timestamp,
-    baselines: Vec<Baseline>,
+    /// What it held when this collector started, or nothing: id, name, begin and gap are the session's.
+    carried: Session,
+    /// Counts of each interface when the session began, or this collector did.
+    baselines: Vec<SessionInterface>,
 }
 
 #[derive(Debug, Default)]
@@ -41,105 +33,132 @@ pub(super) struct Sessions {
     ended: VecDeque<Session>,
 }
 
+impl Sessions {
+    /// Goes on with what an earlier collector left.
+    pub(super) fn resume(contents: &Contents, now: Timestamp) -> Self {
+        let running = contents.running.clone().map(|(mut carried, saved)| {
+            let away = u64::try_from(now.duration_since(saved).as_millis()).unwrap_or(0);
+            carried.gap_millis = carried.gap_millis.saturating_add(away);
+            Running { carried, baselines: Vec::new() }
+        });
+        Self { running, ended: contents.ended.iter().cloned().collect() }
+    }
+}
+
 impl Engine {
     pub(super) fn change_session(
         &mut self,
         now: Timestamp,
         request: &SessionRequest,
     ) -> Result<SessionOutcome, SessionError> {
+        let by = &request.by;
         match &request.change {
             SessionChange::Start(name) => {
-                if let Some(running) = &self.sessions.running {
-                    return Err(SessionError::Running { name: running.name.clone(), begin: running.begin });
+                if let Some(Running { carried, .. }) = &self.sessions.running {
+                    return Err(SessionError::Running { name: carried.name.clone(), begin: carried.begin });
                 }
                 let name = checked_name(name, now)?;
-                self.begin_session(name.clone(), now);
-                self.event(
-                    now,
-                    "session_started",
-                    &name,
-                    format!("Session `{name}` was started by {}.", request.by),
-                );
+                self.begin_session(&name, now);
+                self.save_session(now);
+                self.event(now, "session_started", &name, format!("Session `{name}` was started by {by}."));
                 Ok(SessionOutcome { ended: None, running: self.running_session(true) })
             }
             SessionChange::Stop => {
                 let ended = self.end_session(now).ok_or(SessionError::None)?;
-                let name = ended.name.clone();
-                self.event(
-                    now,
-                    "session_stopped",
-                    &name,
-                    format!("Session `{name}` was stopped by {}.", request.by),
-                );
+                self.keep_ended(&ended, now);
+                let name = &ended.name;
+                self.event(now, "session_stopped", name, format!("Session `{name}` was stopped by {by}."));
                 Ok(SessionOutcome { ended: Some(ended), running: None })
             }
             SessionChange::Reset => {
                 let ended = self.end_session(now).ok_or(SessionError::None)?;
-                let name = ended.name.clone();
-                self.begin_session(name.clone(), now);
-                self.event(
-                    now,
-                    "session_reset",
-                    &name,
-                    format!("Session `{name}` was reset by {}.", request.by),
-                );
-                Ok(SessionOutcome { ended: Some(ended), running: self.running_session(true) })
+                let name = &ended.name;
+                self.begin_session(name, now);
+                self.keep_ended(&ended, now);
+                self.event(now, "session_reset", name, format!("Session `{name}` was reset by {by}."));
+                Ok(SessionOutcome { running: self.running_session(true), ended: Some(ended) })
             }
         }
     }
 
-    fn begin_session(&mut self, name: String, now: Timestamp) {
-        let baselines = self.captures.iter().map(|capture| self.baseline(&capture.name)).collect();
+    fn begin_session(&mut self, name: &str, now: Timestamp) {
         self.traffic.begin_session();
-        let id = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        self.sessions.running = Some(Running { id, name, begin: now, baselines });
+        let baselines = self.captures.iter().map(|capture| self.counts(&capture.name)).collect();
+        // above every earlier one's, also when the clock was set back
+        let last = self.sessions.ended.front().map_or(0, |session| session.id);
+        let id = u64::try_from(now.as_millisecond()).unwrap_or(0).max(last.saturating_add(1));
+        let carried = Session {
+            id,
+            name: name.to_owned(),
+            begin: now,
+            end: None,
+            gap_millis: 0,
+            traffic: RxTx::default(),
+            interfaces: Vec::new(),
+            owners: Ranked::default(),
+        };
+        self.sessions.running = Some(Running { carried, baselines });
     }
 
     fn end_session(&mut self, now: Timestamp) -> Option<Session> {
         let mut session = self.running_session(true)?;
         self.sessions.running = None;
-        session.end = Some(now);
+        session.end = Some(now.max(session.begin));
         self.backlog.push(JournalRecord::Session(Box::new(session.clone())));
         self.sessions.ended.push_front(session.clone());
         self.sessions.ended.truncate(MOST_ENDED);
         Some(session)
     }
 
-    fn baseline(&self, interface: &str) -> Baseline {
+    fn keep_ended(&self, ended: &Session, now: Timestamp) {
+        let next = self.running_session(true);
+        if let Err(error) = self.kept.end(ended, next.as_ref(), now) {
+            tracing::error!(error = %ErrorChain(&error), "the ended session was not written; the journal has it");
+        }
+    }
+
+    /// With each window, so that a crash costs a session no more than that.
+    pub(super) fn save_session(&self, now: Timestamp) {
+        let Some(session) = self.running_session(true) else { return };
+        if let Err(error) = self.kept.save(&session, now) {
+            tracing::error!(error = %ErrorChain(&error), "the running session was not written; tried again with the next window");
+        }
+    }
+
+    /// What an interface has counted since this collector started.
+    fn counts(&self, interface: &str) -> SessionInterface {
         let capture = self.captures.iter().find(|capture| capture.name == interface);
         let mut captured = capture.map(|capture| capture.before).unwrap_or_default();
         if let Some(id) = capture.and_then(|capture| capture.id) {
             captured += self.traffic.totals(id).captured;
         }
         let kernel = self.accounts.get(interface).map(|account| account.kernel).unwrap_or_default();
-        Baseline { interface: interface.to_owned(), captured, kernel }
+        SessionInterface { interface: interface.to_owned(), captured, kernel }
     }
 
     /// The running session as it stands; its owners only where they are wanted.
     pub(super) fn running_session(&self, with_owners: bool) -> Option<Session> {
-        let running = self.sessions.running.as_ref()?;
-        let mut traffic = RxTx::default();
-        let mut interfaces = Vec::new();
+        let Running { carried, baselines } = self.sessions.running.as_ref()?;
+        let mut session = Session { owners: Ranked::default(), ..carried.clone() };
         for capture in self.captures.iter() {
-            let now = self.baseline(&capture.name);
-            let then = running.baselines.iter().find(|baseline| baseline.interface == capture.name);
+            let now = self.counts(&capture.name);
+            let then = baselines.iter().find(|baseline| baseline.interface == capture.name);
             let part = grown(now, then);
             if capture.in_totals {
-                traffic += part.captured;
+                session.traffic += part.captured;
             }
-            interfaces.push(part);
+            match session.interfaces.iter_mut().find(|known| known.interface == part.interface) {
+                Some(known) => {
+                    known.captured += part.captured;
+                    known.kernel += part.kernel;
+                }
+                None => session.interfaces.push(part),
+            }
         }
-        let owners: Ranked<OwnerRow> = if with_owners { self.session_owners() } else { Ranked::default() };
-        Some(Session {
-            id: running.id,
-            name: running.name.clone(),
-            begin: running.begin,
-            end: None,
-            gap_millis: 0,
-            traffic,
-            interfaces,
-            owners,
-        })
+        if with_owners {
+            session.owners = self.session_owners(&carried.owners);
+        }
+        Some(session)
     }
 
     /// The running one first, then those that ended, newest first.
@@ -157,15 +176,46 @@ impl Engine {
         }));
     }
 
-    fn session_owners(&self) -> Ranked<OwnerRow> {
+    fn session_owners(&self, carried: &Ranked<OwnerRow>) -> Ranked<OwnerRow> {
         let query = OwnerQuery { interface: "", search: "", of_session: true, rows: SESSION_OWNERS };
-        self.traffic.owners(&query, self.directory())
+        joined(carried, self.traffic.owners(&query, self.directory()))
     }
 
     /// When the running session began.
     pub(super) fn session_begin(&self) -> Option<Timestamp> {
-        self.sessions.running.as_ref().map(|running| running.begin)
+        self.sessions.running.as_ref().map(|running| running.carried.begin)
     }
+}
+
+/// Rows of the same process become one.
+fn joined(carried: &Ranked<OwnerRow>, mut now: Ranked<OwnerRow>) -> Ranked<OwnerRow> {
+    now.others.rows += carried.others.rows;
+    now.others.traffic += carried.others.traffic;
+    let same = |a: &Owner, b: &Owner| (&a.name, a.pid, a.started) == (&b.name, b.pid, b.started);
+    for old in &carried.rows {
+        match now.rows.iter_mut().find(|row| same(&row.owner, &old.owner)) {
+            Some(row) => {
+                row.traffic += old.traffic;
+                row.rx_payload_bytes = row.rx_payload_bytes.saturating_add(old.rx_payload_bytes);
+                row.tx_payload_bytes = row.tx_payload_bytes.saturating_add(old.tx_payload_bytes);
+                row.session_traffic += old.traffic;
+                row.first_seen = row.first_seen.min(old.first_seen);
+                row.owner.quality = row.owner.quality.max(old.owner.quality);
+            }
+            None => {
+                let mut row = old.clone();
+                row.owner.alive = false;
+                row.per_second = RxTx::default();
+                now.rows.push(row);
+            }
+        }
+    }
+    now.rows.sort_by_key(|row| std::cmp::Reverse(row.traffic.sum().bytes));
+    for row in now.rows.drain(SESSION_OWNERS.min(now.rows.len())..) {
+        now.others.rows += 1;
+        now.others.traffic += row.traffic;
+    }
+    now
 }
 
 fn checked_name(name: &str, now: Timestamp) -> Result<String, SessionError> {
@@ -173,13 +223,13 @@ fn checked_name(name: &str, now: Timestamp) -> Result<String, SessionError> {
     if name.is_empty() {
         return Ok(now.strftime("%Y-%m-%d %H:%M:%S").to_string());
     }
-    if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+    if name.chars().count() > LONGEST_NAME || shared::text::escape(name) != name {
         return Err(SessionError::Name(shared::text::escape(name).into_owned()));
     }
     Ok(name.to_owned())
 }
 
-fn grown(now: Baseline, then: Option<&Baseline>) -> SessionInterface {
+fn grown(now: SessionInterface, then: Option<&SessionInterface>) -> SessionInterface {
     let (captured, kernel) = then.map(|then| (then.captured, then.kernel)).unwrap_or_default();
     let since = |now: u64, then: u64| now.saturating_sub(then);
     let count = |now: shared::report::Count, then: shared::report::Count| shared::report::Count {

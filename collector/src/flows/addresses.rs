@@ -93,17 +93,21 @@ impl<V: Default> ByAddress<V> {
         let rows = &self.rows;
         let same = |slot: &u32| rows.get(*slot as usize).is_some_and(|row| row.address == address);
         let slot = match self.index.find(hash, same) {
-            Some(slot) => *slot,
+            Some(slot) => {
+                let slot = *slot;
+                if let Some(row) = self.rows.get_mut(slot as usize) {
+                    row.used = true;
+                }
+                slot
+            }
             None => self.insert(address, hash),
         };
-        let row = self.rows.get_mut(slot as usize)?;
-        row.used = true;
-        Some(&mut row.value)
+        self.rows.get_mut(slot as usize).map(|row| &mut row.value)
     }
 
     fn insert(&mut self, address: IpAddr, hash_of_address: u64) -> u32 {
         self.seen += 1;
-        let row = Row { address, value: V::default(), used: true };
+        let row = Row { address, value: V::default(), used: false };
         let slot = if self.rows.len() < self.most {
             self.rows.push(row);
             self.rows.len() - 1

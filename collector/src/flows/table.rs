@@ -238,7 +238,7 @@ impl Entry {
             from_low,
             introduced: false,
             waiting: false,
-            used: true,
+            used: false, // one packet is no use yet: a flood of such flows must not drive out the others
             state: TcpState::New,
             direction: FlowDirection::Forwarded,
             initiator_here: false,

@@ -45,6 +45,9 @@ impl Ends {
     }
 }
 
+/// Beyond twice the table so many slots wait before those that left it are looked for.
+const MOST_WAITING: usize = 4_096;
+
 impl Pipeline {
     /// Counts a packet to its flow.
     #[inline]
@@ -121,11 +124,14 @@ impl Pipeline {
             Course { source_here, destination_here, sent: sent.unwrap_or(source_here && !destination_here) };
         entry.count(forward, course.sent, (bytes, packet.payload_length as u64));
         entry.last_seen = now;
-        entry.used = true;
+        entry.used |= !first;
         if !entry.waiting {
             entry.waiting = true;
             entry.window = self.window;
-            self.telling.waits(slot);
+            let waiting = self.telling.waits(slot);
+            if waiting > MOST_WAITING + 2 * self.table.slots() {
+                self.compact_waiting();
+            }
         }
         match &packet.transport {
             Transport::Tcp(tcp) => {

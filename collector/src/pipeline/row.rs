@@ -59,6 +59,18 @@ impl Pipeline {
         self.counting.counters.untold_sent.add(growth.sent);
     }
 
+    /// In a flood most slots that wait were given to other flows, which wait themselves.
+    #[cold]
+    pub(super) fn compact_waiting(&mut self) {
+        let (table, window) = (&self.table, self.window);
+        let mut seen = vec![false; table.slots()];
+        self.telling.keep_waiting(|slot| {
+            let waits = table.get(*slot).is_some_and(|entry| entry.waiting && entry.window == window);
+            let is_first = seen.get_mut(*slot as usize).is_some_and(|seen| !std::mem::replace(seen, true));
+            waits && is_first
+        });
+    }
+
     /// Growth that is not told by itself joins the sums of its window.
     fn sum(&mut self, slot: u32) {
         self.take_name(slot);

@@ -58,10 +58,18 @@ impl Telling {
         Self { chapters: VecDeque::from([Chapter::new(0)]), spilled: 0, seconds: VecDeque::new() }
     }
 
+    /// Says how many wait.
     #[inline]
-    pub(super) fn waits(&mut self, slot: u32) {
+    pub(super) fn waits(&mut self, slot: u32) -> usize {
+        let Some(chapter) = self.chapters.back_mut() else { return 0 };
+        chapter.waiting.push_back(slot);
+        chapter.waiting.len()
+    }
+
+    /// Of the open window only what is still to be told goes on waiting.
+    pub(super) fn keep_waiting(&mut self, is_wanted: impl FnMut(&u32) -> bool) {
         if let Some(chapter) = self.chapters.back_mut() {
-            chapter.waiting.push_back(slot);
+            chapter.waiting.retain(is_wanted);
         }
     }
 

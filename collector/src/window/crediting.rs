@@ -1,6 +1,6 @@
 //! Whose bytes a row's are. The owner of an end is told by the worker, found later by the collector, or known by the
 //! protocol; until then the end's bytes are nobody's, and move to the owner that is found.
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use weir_shared::process::MatchQuality;
 
 use super::interface::{Capture, Interface};
@@ -16,6 +16,8 @@ use crate::flows::sums::SumsRecord;
 pub(super) struct Owning {
     pub marks: HashMap<u32, OwnerId>,
     pub session: u64,
+    /// Owners that are over the bandwidth threshold at this tick.
+    pub over: HashSet<OwnerId>,
 }
 
 /// An end of a flow that is on this machine and whose owner is not known.

@@ -1,5 +1,5 @@
 //! Owners of all interfaces: who moves what now, who moved what since the start or in the session, and who is not known.
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use weir_shared::process::{MatchQuality, Owner, OwnerRow};
 use weir_shared::report::{Others, Ranked, RxTx};
 
@@ -82,6 +82,11 @@ impl Traffic {
         recent
     }
 
+    /// Whose rows say that they are over the bandwidth threshold, until the next call.
+    pub fn mark_over(&mut self, owners: HashSet<OwnerId>) {
+        self.owning.over = owners;
+    }
+
     /// Owners that moved something lately.
     pub fn active_owners(&self) -> usize {
         let now = self.now();
@@ -89,7 +94,7 @@ impl Traffic {
             self.counted("").flat_map(|(_, interface)| interface.owners.iter()).filter(|(owner, account)| {
                 *owner >= OwnerId::FIRST_PROCESS && account.last_seen.saturating_add(RECENT) >= now
             });
-        active.map(|(owner, _)| owner).collect::<std::collections::HashSet<_>>().len()
+        active.map(|(owner, _)| owner).collect::<HashSet<_>>().len()
     }
 
     /// Those that move most now, then those that moved most; of an interface, or over interfaces ("").
@@ -139,7 +144,14 @@ impl Traffic {
         let row = |joined: &Joined| {
             let share = part(&joined.account);
             let session = self.owning.session;
-            joined.account.row((interface, joined.owner), (&share, joined.per_second), session, directory)
+            let mut row = joined.account.row(
+                (interface, joined.owner),
+                (&share, joined.per_second),
+                session,
+                directory,
+            );
+            row.over_threshold = self.owning.over.contains(&joined.owner);
+            row
         };
         all.iter().map(row).collect()
     }
