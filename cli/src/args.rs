@@ -1,8 +1,10 @@
 //! Arguments, as types only.
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use shared::units::Units;
+use shared::units::{BinaryBytesPerSecond, Units};
 use weir_shared as shared;
 
 /// Shows what the Weir collector on this machine sees.
@@ -33,10 +35,14 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Who uses the network now, live on the terminal; H shows the keys
+    Top(Top),
     /// Captures, the ledger of bytes, losses, and what does not work and why
     Status,
     /// Interfaces, which are captured, and why
     Interfaces(Format),
+    /// Processes by bytes, the ended included, since the collector started
+    Processes(Processes),
     /// Remote hosts by bytes, since the collector started
     Hosts(List),
     /// Flows by bytes, since the collector started
@@ -47,6 +53,66 @@ pub(crate) enum Command {
     Alerts(Alerts),
     /// A line a second with the rates of every interface, until Ctrl+C
     Watch,
+    /// Named spans of monitoring with totals of their own
+    #[command(subcommand)]
+    Session(SessionAction),
+    /// The bandwidth, in either direction, over which a process raises an alert: prints it, or sets it
+    Threshold {
+        /// Such as "512 KiB/s", "2 MiB/s", "10 Mbit/s", or off
+        #[arg(value_name = "RATE|off")]
+        value: Option<BinaryBytesPerSecond>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionAction {
+    /// Begins a session; one runs at a time
+    Start {
+        /// 1 to 64 printable characters; without it the session is named by its start
+        #[arg(default_value = "", hide_default_value = true)]
+        name: String,
+    },
+    /// Ends the running session, never the capture
+    Stop,
+    /// Ends the running session and begins another of its name; history stays
+    Reset,
+    /// The running session, then those that ended, newest first
+    List {
+        /// Most rows
+        #[arg(long, value_name = "ROWS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Processes {
+    /// Only what was moved since the running session began
+    #[arg(long)]
+    pub session: bool,
+    #[command(flatten)]
+    pub list: List,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Top {
+    /// Seconds between pictures, 0.2 to 60; rates are the mean of a step
+    #[arg(long, value_name = "SECONDS", default_value = "1")]
+    pub interval: Interval,
+}
+
+/// How long a step of the live picture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interval(pub Duration);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = text.trim().trim_end_matches('s').trim_end().parse::<f64>().ok();
+        let allowed = seconds.filter(|seconds| (0.2..=60.0).contains(seconds));
+        let interval = allowed.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        interval.map(Self).ok_or_else(|| format!("`{text}` is not allowed: 0.2 to 60 seconds"))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -105,6 +171,14 @@ pub(crate) struct Packets {
 pub(crate) enum UsageError {
     #[error("{0} is not in this version: it asks the collector on this machine, by --socket")]
     NotInThisVersion(&'static str),
+    #[error("`weir top` draws on a terminal; `weir watch --json` prints the live view")]
+    NoJson,
+    #[error(
+        "`weir top` draws on a terminal, and input or output is none; `weir processes` and `weir watch` print lines"
+    )]
+    NoTerminal,
+    #[error("interface `{name}` is not captured; captured: {captured}")]
+    NotCaptured { name: String, captured: String },
     #[error("--json and --format {0} contradict each other")]
     TwoFormats(&'static str),
 }

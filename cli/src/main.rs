@@ -4,6 +4,7 @@ mod commands;
 mod output;
 mod pcap_file;
 mod table;
+mod tui;
 
 use std::io;
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
+use crate::attribution::Attribution;
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
@@ -92,11 +93,17 @@ fn run(common: &Common) -> Result<(), Failure> {
     let counters = Counters::open(directory).map_err(at("open the totals"))?;
     let kept = Kept::open(directory).map_err(at("open the sessions"))?;
     let (listeners, bound) = listeners(&config)?;
+    let attribution = Attribution::start(config.process.attribution);
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    let engine =
-        spawn_engine(&config, worker.clone(), (counters, kept), Arc::clone(&journal), (&input, inputs))?;
+    let engine = spawn_engine(
+        &config,
+        worker.clone(),
+        (counters, kept, attribution),
+        Arc::clone(&journal),
+        (&input, inputs),
+    )?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
     let rpc =
@@ -123,7 +130,7 @@ fn run(common: &Common) -> Result<(), Failure> {
 fn spawn_engine(
     config: &Config,
     worker: WorkerHandle,
-    (counters, kept): (Counters, (Kept, kept::Contents)),
+    (counters, kept, attribution): (Counters, (Kept, kept::Contents), Attribution),
     journal: Arc<Journal>,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
@@ -134,7 +141,7 @@ fn spawn_engine(
     let engine = Engine::new(Parts {
         settings: CaptureSettings::from(&config.capture),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
-        attribution: config.process.attribution.status(),
+        attribution,
         traffic: Traffic::new(window::Settings {
             rows: config.capture.window_rows,
             ..window::Settings::default()

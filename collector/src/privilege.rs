@@ -29,10 +29,24 @@ pub fn narrow() -> Result<(), PrivilegeError> {
     let root = Uid::effective().is_root();
     let effective: CapsHashSet = if root { IN_EFFECT_AS_ROOT.into() } else { CapsHashSet::new() };
     let wanted: CapsHashSet = effective.iter().copied().chain(FOR_THE_WORKER).collect();
+    keep(&wanted, &effective)
+}
+
+/// The same for a thread of its own that was started before: of what it holds it keeps `wanted`, in effect.
+///
+/// # Errors
+/// The kernel refused; the thread must end then.
+pub fn narrow_thread(wanted: &[Capability]) -> Result<(), PrivilegeError> {
+    let wanted: CapsHashSet = wanted.iter().copied().collect();
+    keep(&wanted, &wanted)
+}
+
+/// Of what the calling thread holds.
+fn keep(wanted: &CapsHashSet, effective: &CapsHashSet) -> Result<(), PrivilegeError> {
     let held = caps::read(None, CapSet::Permitted)?;
-    let permitted: CapsHashSet = held.intersection(&wanted).copied().collect();
+    let permitted: CapsHashSet = held.intersection(wanted).copied().collect();
     if held.contains(&Capability::CAP_SETPCAP) {
-        for capability in caps::read(None, CapSet::Bounding)?.difference(&wanted) {
+        for capability in caps::read(None, CapSet::Bounding)?.difference(wanted) {
             caps::drop(None, CapSet::Bounding, *capability)?;
         }
     }

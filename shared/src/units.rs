@@ -1,9 +1,13 @@
 //! Bytes, packets and rates, and their one way of printing: three significant digits and a unit that says whether it
 //! counts bits or bytes, in powers of ten (kB, Mbit/s) or of two (KiB, MiB/s).
+mod parse;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
+
+pub use parse::NotARate;
 
 const DECIMAL: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
 const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];

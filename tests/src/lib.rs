@@ -9,5 +9,6 @@ pub mod process;
 pub mod program;
 pub mod scenario;
 pub mod scorecard;
+pub mod terminal;
 pub mod wait;
 pub mod web;

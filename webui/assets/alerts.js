@@ -1,8 +1,8 @@
 // The page "Alerts": the list, each with its evidence.
 import { Latest, address, debounced } from "./api.js";
-import { alertItem, joined } from "./alert_list.js";
+import { alertItem, joined, kindWords } from "./alert_list.js";
 import { element, hook, setText } from "./dom.js";
-import { fullDate } from "./format.js";
+import { fullDate, moment } from "./format.js";
 import { live } from "./live.js";
 import { Range, parameter, setAddress } from "./range.js";
 
@@ -68,6 +68,27 @@ function foot() {
   }
 }
 
+// ── Events: what somebody did, or what happened once ──
+
+const latestEvents = new Latest();
+const SHOWN_EVENTS = 30;
+
+async function loadEvents() {
+  const place = hook("events");
+  try {
+    const answer = await latestEvents.ask("events", { ...question(), limit: SHOWN_EVENTS });
+    if (answer === null) return;
+    const items = answer.events.map((event) => element("li", {}, element("i", { "aria-hidden": "true" }),
+      element("div", {}, element("b", {}, kindWords(event.kind)), " ", event.message, element("small", {}, [moment(event.time), event.subject].filter(Boolean).join(" · ")))));
+    if (answer.next_cursor) items.push(element("li", {}, element("div", {}, element("small", {}, "There are older ones: choose a range, or take the CSV."))));
+    place.replaceChildren(items.length > 0 ? element("ul", { class: "alert-list" }, ...items) : element("p", { class: "empty" }, "No events in this range."));
+  } catch (error) {
+    place.replaceChildren(element("p", { class: "failed" }, error.message));
+  }
+  const link = hook("events-export");
+  link.href = address("events", question({ limit: 10_000, format: "csv" }));
+}
+
 async function more() {
   const answer = await latest.ask("alerts", question({ cursor }));
   if (answer === null) return;
@@ -77,11 +98,16 @@ async function more() {
   foot();
 }
 
-const range = new Range("30d", load);
+function loadAll() {
+  load();
+  loadEvents();
+}
+
+const range = new Range("30d", loadAll);
 hook("search").value = parameter("q");
 hook("search").addEventListener("input", debounced(() => {
   setAddress({ q: hook("search").value.trim() });
-  load();
+  loadAll();
 }));
 hook("more").addEventListener("click", () => more().catch((error) => setText(hook("shown"), error.message)));
 
@@ -91,6 +117,7 @@ live.listen(({ state }) => {
   const first = open === null;
   open = state.open_alerts;
   if (first) lead();
-  else load();
+  else loadAll();
 });
-load();
+loadAll();
+setInterval(() => { if (!document.hidden) loadEvents(); }, 10_000);

@@ -5,6 +5,7 @@ import { element, hook, setText } from "./dom.js";
 import { bitRate, bits, bytes, clockTime, count, moment, packetRate, phrase, show, span } from "./format.js";
 import { ListPage } from "./list_page.js";
 import { addressList, dayList, flowList, hostList, windowList } from "./lists.js";
+import { ownerList } from "./owner_list.js";
 import { Range, parameter, setAddress } from "./range.js";
 import { showProtocols } from "./shares.js";
 import { sumCounts, summary, windowRows } from "./windows.js";
@@ -14,6 +15,7 @@ const LISTS = {
   sources: () => addressList("source"),
   destinations: () => addressList("destination"),
   hosts: () => hostList(false),
+  processes: () => ownerList(false),
   flows: () => flowList(false),
   days: () => dayList(),
 };

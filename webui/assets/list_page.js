@@ -13,7 +13,7 @@ const POLL_MILLIS = 3000;
 const API_SORT = {
   packets: "all_packets", in: "rx_bytes", out: "tx_bytes", "rate-in": "rx_bits_per_second", "rate-out": "tx_bits_per_second",
   first: "first_seen", last: "last_seen", time: "start", length: "length_millis", "round-trip": "round_trip_micros",
-  retransmitted: "retransmitted_segments",
+  retransmitted: "retransmitted_segments", process: "initiator_owner",
 };
 
 /** As the live feed knows; before its first word, as the page was served. */
@@ -53,6 +53,8 @@ export class ListPage {
 
   /** Called when the search has changed, before the list is read again. */
   searched = () => {};
+  /** Called with {column, descending} when another order was chosen. */
+  sorted = () => {};
 
   get search() {
     return hook("search").value.trim();
@@ -64,12 +66,20 @@ export class ListPage {
     this.#rows = [];
     this.#others = null;
     this.#cursor = null;
-    this.#table = new Table(hook("rows"), { ...list, sorted: () => this.#sorted() });
+    this.#table = new Table(hook("rows"), { ...list, sorted: (sort) => this.#sorted(sort) });
     this.#table.say("Reading.");
     this.load();
   }
 
-  #sorted() {
+  /** Newer figures for rows that are there: `change` gives the row to show instead. */
+  refresh(change) {
+    if (this.#rows.length === 0) return;
+    this.#rows = this.#rows.map(change);
+    this.#table.update(this.#all());
+  }
+
+  #sorted(sort) {
+    this.sorted(sort);
     if (this.#rows.length > 0) this.#table.replace(this.#all());
     this.#links();
   }

@@ -3,6 +3,7 @@ import { barColumn, bitsColumn, bytesColumn, countColumn, hostColumn, othersRow,
 import { element, setText } from "./dom.js";
 import { span } from "./format.js";
 import { chosenInterface } from "./live.js";
+import { ownersCell, ownersOf } from "./owner_cells.js";
 
 const total = (row) => (row.rx_bytes ?? 0) + (row.tx_bytes ?? 0);
 const packets = (row) => (row.rx_packets ?? 0) + (row.tx_packets ?? 0);
@@ -63,6 +64,7 @@ export function flowList(now) {
     columns: [
       { name: "peers", label: "Peers", head: true, sort: (row) => row.name || String(row.responder), draw: peersCell },
       textColumn("protocol", "Protocol", (row) => [row.protocol, row.application].filter((word, at, all) => word && all.indexOf(word) === at).join(" · "), { drop: 1 }),
+      { name: "process", label: "Process", kind: "text", drop: 1, sort: (row) => ownersOf(row), draw: ownersCell },
       textColumn("direction", "", (row) => ARROWS[row.direction] ?? "", { drop: 2, sort: undefined }),
       textColumn("state", "State", (row) => row.state ?? "", { drop: 2 }),
       ...(now ? [bitsColumn("rate-in", "▼ now", (row) => row.rx_bits_per_second), bitsColumn("rate-out", "▲ now", (row) => row.tx_bits_per_second, { drop: 1 })] : []),

@@ -6,7 +6,7 @@ import { chosen, live, sumTraffic } from "./live.js";
 import { showAlerts } from "./alert_list.js";
 import { showCharts } from "./overview_charts.js";
 import { showLedger, showProtocols } from "./shares.js";
-import { showHosts, showInterfaces, showRankings } from "./overview_tables.js";
+import { showHosts, showInterfaces, showProcesses, showRankings } from "./overview_tables.js";
 import { showVerdict } from "./verdict.js";
 
 const RATES = {
@@ -73,6 +73,7 @@ live.listen((feed, change) => {
   showRates(interfaces);
   showTotals(interfaces);
   showCharts(feed, interfaces);
+  showProcesses(feed.state);
   showHosts(interfaces);
   showInterfaces(feed);
   showLedger(hook("ledger"), interfaces);

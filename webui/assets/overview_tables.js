@@ -3,6 +3,8 @@ import { barColumn, bitsColumn, bytesColumn, countColumn, hostColumn, othersRow,
 import { drawing, element, hook, setText } from "./dom.js";
 import { Table } from "./tables.js";
 import { chosen } from "./live.js";
+import { isProcess, ownerColumn, ownerKey } from "./owner_cells.js";
+import { liveOwners } from "./owner_live.js";
 
 const TOP = 6;
 const total = (row) => (row.rx_bytes ?? 0) + (row.tx_bytes ?? 0);
@@ -80,6 +82,29 @@ export function showHosts(interfaces) {
   const rows = topped(merged(interfaces.map((one) => one.hosts), fields), (row) => rate(row) + total(row) / 1e15, 8, fields);
   if (rows.length === 1 && total(rows[0]) === 0) hosts.say("No other host has been seen yet.");
   else hosts.update(rows);
+}
+
+// ── Processes now ──
+
+const processes = new Table(hook("processes-now"), {
+  caption: "Processes with the most traffic now",
+  key: (row) => (row.others ? "others" : ownerKey(row)),
+  columns: [
+    ownerColumn("pid", "Process"),
+    textColumn("user", "User", (row) => row.user ?? "", { drop: 1 }),
+    textColumn("protocols", "Protocols", (row) => (row.protocols ?? []).slice(0, 4).join(", "), { drop: 2 }),
+    bitsColumn("in", "In", (row) => row.rx_bits_per_second),
+    bitsColumn("out", "Out", (row) => row.tx_bits_per_second),
+    bytesColumn("total", "Since start", total, { drop: 2 }),
+  ].map(({ sort, ...column }) => column),
+});
+
+export function showProcesses(state) {
+  const { rows, others = {} } = liveOwners(state);
+  const fields = ["rx_bytes", "tx_bytes", "rx_bits_per_second", "tx_bits_per_second"];
+  const top = topped({ rows: [...rows], others }, (row) => rate(row) + total(row) / 1e15, TOP, fields);
+  if (rows.length === 0 && total(top[0]) === 0) processes.say("No process has moved anything yet.");
+  else processes.update(top.map((row) => ({ ...row, others: row.rest, rest: row.rest || !isProcess(row) })));
 }
 
 // ── Interfaces ──

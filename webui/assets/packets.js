@@ -3,6 +3,7 @@
 import { element, hook, setText } from "./dom.js";
 import { bytes, count, exactTime, phrase } from "./format.js";
 import { chosenInterface, live } from "./live.js";
+import { ownerWords } from "./owner_cells.js";
 import { parameter, setAddress } from "./range.js";
 
 const MOST_ROWS = 400;
@@ -11,7 +12,7 @@ const TONES = { tcp: "tone-1", udp: "tone-2", icmp: "tone-3", icmpv6: "tone-3", 
 const APPLICATION_TONES = { dns: "tone-3", ssh: "tone-4", http: "tone-5", arp: "tone-4" };
 const FLAGS = [[0x02, "SYN"], [0x10, "ACK"], [0x08, "PSH"], [0x01, "FIN"], [0x04, "RST"], [0x20, "URG"]];
 const DIRECTIONS = { ingress: "▼", egress: "▲", local: "↺", forwarded: "⇄" };
-const HEADS = [["Time"], ["Interface", "drop-2"], ["", "drop-1"], ["Source"], ["Destination", "drop-1"], ["Protocol"], ["Length", "num"], ["Detail", "text drop-1"]];
+const HEADS = [["Time"], ["Interface", "drop-2"], ["", "drop-1"], ["Source"], ["Destination", "drop-1"], ["Protocol"], ["Length", "num"], ["Process", "text drop-1"], ["Detail", "text drop-1"]];
 
 const table = hook("packets");
 const body = element("tbody");
@@ -77,9 +78,9 @@ function row(packet) {
   const tone = APPLICATION_TONES[application] ?? TONES[packet.protocol] ?? "";
   const cells = [
     packet.interface, DIRECTIONS[packet.direction] ?? "", null, end(packet.destination, packet.destination_mac),
-    element("span", { class: `badge ${tone}`, title: packet.protocol }, word), null, detail(packet),
+    element("span", { class: `badge ${tone}`, title: packet.protocol }, word), null, ownerWords(packet.owner), detail(packet),
   ];
-  const kinds = ["drop-2", "drop-1", "text", "text drop-1", null, "num", "text drop-1"];
+  const kinds = ["drop-2", "drop-1", "text", "text drop-1", null, "num", "text drop-1", "text drop-1"];
   const node = element("tr", {}, element("th", { scope: "row" }, exactTime(packet.time)), ...cells.map((cell, at) => element("td", { class: kinds[at] }, cell ?? "")));
   node.children[3].append(end(packet.source, packet.source_mac), element("small", { class: "phone-only" }, `→ ${end(packet.destination, packet.destination_mac)}`));
   node.children[6].append(element("span", { class: "n" }, String(packet.wire_bytes)), element("span", { class: "u" }, "B"));

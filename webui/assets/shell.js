@@ -105,7 +105,14 @@ for (const button of document.querySelectorAll("[data-theme-choice]")) {
   button.addEventListener("click", () => setTheme(button.dataset.themeChoice));
 }
 for (const node of document.querySelectorAll("[data-bytes]")) show(node, bytes(Number(node.dataset.bytes)));
+for (const node of document.querySelectorAll("time[data-moment]")) {
+  node.title = node.dateTime;
+  setText(node, moment(node.dateTime));
+}
 hook("interfaces")?.addEventListener("click", keepQuery);
+// on a phone the navigation is wider than the screen
+const here = document.querySelector(".side a[aria-current]");
+here?.closest("ul").scrollTo({ left: here.offsetLeft - 120 });
 markTheme();
 tick();
 setInterval(tick, 1000);

@@ -107,6 +107,7 @@ export class Table {
   }
 
   #draw(entry, row) {
+    entry.node.classList.toggle("over", Boolean(row.over_threshold));
     for (const [index, column] of this.#columns.entries()) column.draw(entry.cells[index], row);
   }
 

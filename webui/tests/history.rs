@@ -17,16 +17,24 @@ use support::traffic::{at, window, window_entry};
 use weir_shared::health::{DayRow, Days};
 use weir_shared::journal::{JournalEntry, JournalRecord};
 use weir_shared::report::{KernelCounters, RxTx};
+use weir_webui::store::list::ListQuery;
+use weir_webui::store::owners::{Group, OwnerFilter};
 use weir_webui::store::range::{Level, Range};
 use weir_webui::store::retention::Limits;
-use weir_webui::store::rows::ListQuery;
 use weir_webui::store::series::SeriesQuery;
 use weir_webui::store::{Store, StoreError, Stored};
 
 const MANY_DAYS: i64 = 400 * 86_400;
 
 fn list(range: Range, search: &str, limit: usize) -> ListQuery {
-    ListQuery { range, interface: None, search: search.to_owned(), limit, after: None }
+    ListQuery {
+        range,
+        interface: None,
+        search: search.to_owned(),
+        owners: OwnerFilter::default(),
+        limit,
+        after: None,
+    }
 }
 
 fn range(from: i64, to: i64) -> Range {
@@ -92,6 +100,12 @@ async fn rows_and_others_sum_to_the_total_at_every_level() {
         let flows = store.flows(&list(everything, "", 10)).await.unwrap();
         let total = sum(flows.list.rows.iter().map(|row| row.traffic), flows.list.others.traffic);
         assert_eq!(total, expected, "flows at {level:?}");
+        for group in [Group::Process, Group::Program] {
+            let owners = store.owners(group, &list(everything, "", 10)).await.unwrap();
+            assert_eq!(owners.level, level);
+            let rows = owners.list.rows.iter().map(|span| span.row.traffic);
+            assert_eq!(sum(rows, owners.list.others.traffic), expected, "owners at {level:?} by {group:?}");
+        }
         let (_, totals) = store.totals(everything, None).await.unwrap();
         assert_eq!((totals.captured.rx.bytes, totals.captured.tx.bytes), expected, "totals at {level:?}");
         assert_eq!(totals.ledger.outside_bytes, -5 * 400);

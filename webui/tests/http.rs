@@ -15,8 +15,18 @@ use support::traffic::{start, window_entry};
 use support::{PASSWORD, Service, eventually};
 use weir_webui::auth::Token;
 
-const PAGES: [&str; 8] =
-    ["/", "/hosts", "/flows", "/packets", "/history", "/alerts", "/settings", "/welcome"];
+const PAGES: [&str; 10] = [
+    "/",
+    "/processes",
+    "/sessions",
+    "/hosts",
+    "/flows",
+    "/packets",
+    "/history",
+    "/alerts",
+    "/settings",
+    "/welcome",
+];
 
 #[actix_web::test]
 async fn pages_need_a_log_in_and_the_api_says_so_to_programs() {

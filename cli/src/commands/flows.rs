@@ -1,14 +1,16 @@
 //! Flows by bytes.
 use shared::client::Collector;
-use shared::json::{FlowItem, FlowsDocument};
+use shared::json::FlowItem;
+use shared::units::Units;
 use weir_shared as shared;
 
-use super::{bytes, list_request, others_cell, rate};
-use crate::args::{Arguments, List, Style};
+use super::list::{self, Listing};
+use super::{bytes, list_request, rate};
+use crate::args::{Arguments, List};
 use crate::output::Output;
-use crate::table::{self, Align};
+use crate::table::Align;
 
-const COLUMNS: [(&str, Align); 11] = [
+const COLUMNS: [(&str, Align); 12] = [
     ("PROTOCOL", Align::Left),
     ("INITIATOR", Align::Left),
     ("RESPONDER", Align::Left),
@@ -20,6 +22,7 @@ const COLUMNS: [(&str, Align); 11] = [
     ("SENT", Align::Right),
     ("RX RATE", Align::Right),
     ("TX RATE", Align::Right),
+    ("OWNER", Align::Left),
 ];
 
 pub(super) async fn run(
@@ -28,45 +31,37 @@ pub(super) async fn run(
     list: &List,
     out: &mut Output,
 ) -> anyhow::Result<()> {
-    let style = arguments.style(list.format)?;
+    arguments.style(list.format)?;
     let answer = collector.flows(&list_request(arguments, list)).await?;
     let document = shared::json::flows_document(answer.since, &answer.list);
-    match style {
-        Style::Json => out.json(&document)?,
-        Style::Csv => out.csv(&document.flows, Some(&document.others))?,
-        Style::Table => print(arguments, &document, out)?,
-    }
-    Ok(())
+    let listing = Listing {
+        title: format!("Flows since {}", out.date_time(document.since)),
+        columns: &COLUMNS,
+        received: 7,
+        rows: &document.flows,
+        others: &document.others,
+        cells,
+    };
+    list::print(arguments, list.format, &document, &listing, out)
 }
 
-fn print(arguments: &Arguments, document: &FlowsDocument, out: &mut Output) -> std::io::Result<()> {
-    let row = |flow: &FlowItem| {
-        let protocol = match flow.application.as_str() {
-            "" | "other" => flow.protocol.to_string(),
-            application => format!("{} {application}", flow.protocol),
-        };
-        vec![
-            protocol,
-            flow.initiator.to_string(),
-            flow.responder.to_string(),
-            flow.name.clone(),
-            shared::json::csv::word(&flow.direction),
-            flow.state.clone(),
-            flow.interface.clone(),
-            bytes(flow.traffic.rx_bytes),
-            bytes(flow.traffic.tx_bytes),
-            rate(arguments.units, flow.rate.rx_bits_per_second),
-            rate(arguments.units, flow.rate.tx_bits_per_second),
-        ]
+fn cells(flow: &FlowItem, units: Units) -> Vec<String> {
+    let protocol = match flow.application.as_str() {
+        "" | "other" => flow.protocol.to_string(),
+        application => format!("{} {application}", flow.protocol),
     };
-    let mut rows: Vec<_> = document.flows.iter().map(row).collect();
-    if let Some(others) = others_cell(&document.others) {
-        let traffic = document.others.traffic;
-        let mut cells = vec![others];
-        cells.resize(7, String::new());
-        cells.extend([bytes(traffic.rx_bytes), bytes(traffic.tx_bytes)]);
-        rows.push(cells);
-    }
-    out.line(&format!("Flows since {}", out.date_time(document.since)))?;
-    table::print(out, &COLUMNS, &rows)
+    vec![
+        protocol,
+        flow.initiator.to_string(),
+        flow.responder.to_string(),
+        flow.name.clone(),
+        shared::json::csv::word(&flow.direction),
+        flow.state.clone(),
+        flow.interface.clone(),
+        bytes(flow.traffic.rx_bytes),
+        bytes(flow.traffic.tx_bytes),
+        rate(units, flow.rate.rx_bits_per_second),
+        rate(units, flow.rate.tx_bits_per_second),
+        list::owners(flow.initiator_owner.as_ref(), flow.responder_owner.as_ref()),
+    ]
 }

@@ -3,10 +3,16 @@ mod alerts;
 mod flows;
 mod hosts;
 mod interfaces;
+mod list;
 mod packet_line;
 mod packets;
+mod processes;
+mod session;
 mod status;
+mod threshold;
 mod watch;
+
+pub(crate) use threshold::threshold;
 
 use shared::client::{Collector, ListRequest};
 use shared::json::OthersItem;
@@ -21,14 +27,22 @@ use crate::output::Output;
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     arguments.check()?;
     let collector = Collector::connect(&arguments.socket()).await?;
+    if let Command::Top(top) = &arguments.command {
+        return crate::tui::run(collector, &arguments, top).await;
+    }
     let mut out = Output::standard();
     match &arguments.command {
+        // returned above
+        Command::Top(_) => {}
         Command::Status => status::run(&collector, &arguments, &mut out).await?,
         Command::Interfaces(format) => interfaces::run(&collector, &arguments, *format, &mut out).await?,
+        Command::Processes(wanted) => processes::run(&collector, &arguments, wanted, &mut out).await?,
         Command::Hosts(list) => hosts::run(&collector, &arguments, list, &mut out).await?,
         Command::Flows(list) => flows::run(&collector, &arguments, list, &mut out).await?,
         Command::Packets(packets) => packets::run(&collector, &arguments, packets, &mut out).await?,
         Command::Alerts(alerts) => alerts::run(&collector, &arguments, alerts, &mut out).await?,
+        Command::Session(action) => session::run(&collector, &arguments, action, &mut out).await?,
+        Command::Threshold { value } => threshold::run(&collector, &arguments, *value, &mut out).await?,
         Command::Watch => watch::run(&collector, &arguments, &mut out).await?,
     }
     out.flush()?;

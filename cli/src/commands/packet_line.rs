@@ -4,13 +4,14 @@ use shared::packets::PacketHeader;
 use shared::text::escape;
 use weir_shared as shared;
 
+use super::list;
 use crate::output::{Colour, Output};
 
 /// RFC 9293 section 3.1, lowest bit first, as tcpdump writes them.
 const TCP_FLAGS: [(u8, char); 8] =
     [(0x01, 'F'), (0x02, 'S'), (0x04, 'R'), (0x08, 'P'), (0x10, '.'), (0x20, 'U'), (0x40, 'E'), (0x80, 'W')];
 
-/// Time, interface, source, destination, protocol, length, and what else the packet says.
+/// Time, interface, source, destination, protocol, length, flags, owner, and what else the packet says.
 pub(super) fn line(packet: &PacketHeader, out: &Output) -> String {
     let source = end(packet.source, &packet.source_mac);
     let destination = end(packet.destination, &packet.destination_mac);
@@ -27,6 +28,9 @@ pub(super) fn line(packet: &PacketHeader, out: &Output) -> String {
     }
     if packet.vlan != 0 {
         line.push_str(&format!("  vlan {}", packet.vlan));
+    }
+    if let Some(owner) = &packet.owner {
+        line.push_str(&format!("  {}", out.paint(Colour::Bold, &escape(&list::owner(owner)))));
     }
     if !packet.detail.is_empty() {
         line.push_str("  ");

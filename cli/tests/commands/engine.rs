@@ -13,10 +13,12 @@ use shared::socket::{SocketGroup, bind};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use weir_collector::engine::Input;
-use weir_collector::engine::command::{Command, Handle, SessionError, Since, Subscription};
+use weir_collector::engine::command::{Command, Handle, Since, Subscription};
 use weir_collector::journal::{Journal, Limits};
 use weir_collector::rpc::{Socket, serve};
 use weir_shared as shared;
+
+use crate::owners;
 
 pub(crate) struct Lab {
     pub(crate) folder: tempfile::TempDir,
@@ -90,12 +92,16 @@ fn answer(
             let list = Ranked { rows: vec![flow()], others: Others::default() };
             reply.send(Since { since, list }).unwrap();
         }
-        Command::Processes(_, reply) => {
-            reply.send(Since { since, list: Ranked::default() }).unwrap();
+        Command::Processes(query, reply) => {
+            reply.send(Since { since, list: owners::owners(query.of) }).unwrap();
         }
-        Command::Session(_, reply) => reply.send(Err(SessionError::None)).unwrap(),
-        Command::Sessions(reply) => reply.send(Vec::new()).unwrap(),
-        Command::SetProcessThreshold(_, _, reply) => reply.send(0).unwrap(),
+        Command::Session(request, reply) => reply.send(owners::change(request.change)).unwrap(),
+        Command::Sessions(reply) => {
+            reply
+                .send(vec![owners::session("night", None), owners::session("day", Some(owners::minute()))])
+                .unwrap();
+        }
+        Command::SetProcessThreshold(_, _, reply) => reply.send(1 << 20).unwrap(),
         Command::Days(reply) => reply.send(Since { since, list: Vec::new() }).unwrap(),
         Command::Subscribe(reply) => {
             let snapshot = Live::Snapshot { sequence: 0, now: update(), seconds: Vec::new() };
@@ -141,7 +147,7 @@ fn status() -> Status {
         window_seconds: 10.0,
         host_name: "lab".to_owned(),
         time_zone: "UTC".to_owned(),
-        process_threshold_bytes_per_second: 0,
+        process_threshold_bytes_per_second: 2 << 20,
     }
 }
 
@@ -193,7 +199,7 @@ fn flow() -> FlowRow {
         zero_windows: 0,
         resets: 0,
         state: "established".to_owned(),
-        initiator_owner: None,
+        initiator_owner: Some(owners::curl()),
         responder_owner: None,
     }
 }
@@ -235,7 +241,7 @@ fn batch() -> PacketBatch {
         destination_mac: String::new(),
         header: vec![1, 2, 3, 4],
         link_type: 1,
-        owner: None,
+        owner: Some(owners::curl()),
     };
     let totals = PacketSummary {
         packets: 1_000,

@@ -1,6 +1,7 @@
 //! The built `weir` against the collector's own gRPC service on a real socket; a thread answers for the engine.
 #![cfg(test)]
 mod engine;
+mod owners;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,76 @@ fn lists_are_printed_as_tables_json_and_csv() {
     );
     let interfaces = json(&weir(&socket(&lab), &["interfaces", "--json"]));
     assert_eq!(interfaces["interfaces"][0]["name"], "eth0");
+}
+
+#[test]
+fn processes_are_rows_beside_what_has_no_process() {
+    let lab = Lab::start();
+    let document = json(&weir(&socket(&lab), &["processes", "--json"]));
+    let first = &document["processes"][0];
+    for (key, expected) in [
+        ("name", Value::from("curl")),
+        ("pid", 4_242.into()),
+        ("user", "alice".into()),
+        ("quality", "exact".into()),
+        ("alive", true.into()),
+        ("rx_bytes", 3_000_000.into()),
+        ("tx_bits_per_second", 80_000.into()),
+        ("over_threshold", true.into()),
+    ] {
+        assert_eq!(first[key], expected, "{key}");
+    }
+    assert_eq!(document["processes"][1]["pid"], Value::Null);
+    assert_eq!(document["others"]["rx_bytes"], 70);
+    let table = text(&weir(&socket(&lab), &["processes", "--units", "bytes"]));
+    for part in ["4242", "2.00 MB/s", "over threshold", "unknown: its socket was gone", "3 others"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let session = json(&weir(&socket(&lab), &["processes", "--session", "--json"]));
+    assert_eq!(session["processes"][0]["rx_bytes"], 1_000);
+    let csv = text(&weir(&socket(&lab), &["processes", "--format", "csv"]));
+    assert!(csv.lines().nth(1).unwrap().starts_with("curl,4242,"), "{csv}");
+    assert!(csv.lines().last().unwrap().starts_with("others,"), "{csv}");
+}
+
+#[test]
+fn flows_and_packets_name_their_owner() {
+    let lab = Lab::start();
+    let flows = text(&weir(&socket(&lab), &["flows"]));
+    assert!(flows.contains("OWNER") && flows.contains("curl 4242"), "{flows}");
+    let packets = text(&weir(&socket(&lab), &["packets", "--count", "1"]));
+    assert!(packets.lines().next().unwrap().contains("curl 4242"), "{packets}");
+}
+
+#[test]
+fn a_session_is_started_stopped_reset_and_listed() {
+    let lab = Lab::start();
+    let session = |arguments: &[&str]| {
+        let words = [&["session"], arguments, &["--json"]].concat();
+        json(&weir(&socket(&lab), &words))["sessions"].clone()
+    };
+    assert_eq!(session(&["start", "evening"])[0]["end"], Value::Null);
+    assert_eq!(session(&["stop"])[0]["end"], "1970-01-01T00:01:00Z");
+    let reset = session(&["reset"]);
+    assert_eq!((&reset[0]["end"], &reset[1]["name"]), (&Value::Null, &Value::from("evening")));
+    assert_eq!(session(&["list"]).as_array().unwrap().len(), 2);
+    let table = text(&weir(&socket(&lab), &["session", "list"]));
+    assert!(table.contains("night") && table.contains("running") && table.contains("2 s"), "{table}");
+    let second = weir(&socket(&lab), &["session", "start", "taken"]);
+    let complaint = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(complaint.starts_with("weir: session `evening` is running since"), "{complaint}");
+}
+
+#[test]
+fn the_threshold_is_printed_and_set() {
+    let lab = Lab::start();
+    assert_eq!(text(&weir(&socket(&lab), &["threshold"])), "Threshold per process: 2.00 MiB/s\n");
+    let set = text(&weir(&socket(&lab), &["threshold", "512 KiB/s"]));
+    assert_eq!(set, "Threshold per process: 512 KiB/s, was 1.00 MiB/s\n");
+    let off = json(&weir(&socket(&lab), &["threshold", "off", "--json"]));
+    assert_eq!(off["process_threshold_bytes_per_second"], 0);
+    assert_eq!(off["previous_bytes_per_second"], 1 << 20);
 }
 
 #[test]
@@ -156,6 +227,7 @@ fn errors_say_what_to_do_and_by_their_code_whose_fault_it_is() {
         (&["status", "--url", "http://x"], "not in this version"),
         (&["hosts", "--json", "--format", "csv"], "contradict"),
         (&["hosts", "--units", "octets"], "allowed: bits, bytes"),
+        (&["threshold", "fast"], "such as 512 KiB/s"),
         (&["nonsense"], "unrecognized subcommand"),
     ] {
         let output = weir(&socket(&lab), arguments);

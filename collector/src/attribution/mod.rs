@@ -1,8 +1,30 @@
 //! Who owns a socket: a process by pid and start time, the kernel, or nobody known. Never a guess.
+//!
+//! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers: `diag`
+//! and `tables` say which socket an end belongs to, `holders` which processes hold it, `processes` and `units` what those
+//! are called. `events` keeps what a socket or a process that has gone can no longer tell.
 use std::net::IpAddr;
 
-use jiff::Timestamp;
-use weir_shared::process::{MatchQuality, Owner};
+use shared::process::MatchQuality;
+use weir_shared as shared;
+
+mod book;
+mod clocks;
+mod diag;
+mod directory;
+mod holders;
+mod locate;
+mod owners;
+mod processes;
+mod refresh;
+mod sockets;
+mod sources;
+mod tables;
+mod units;
+mod users;
+
+pub use book::Attribution;
+pub use directory::{Directory, Nobody, without_process};
 
 /// An owner, for as long as the collector runs. Small numbers stand for those without a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,35 +54,43 @@ pub struct SocketEnd {
     pub is_initiator: bool,
 }
 
-/// Says who an owner is.
-pub trait Directory {
-    fn owner(&self, id: OwnerId) -> Owner;
-
-    /// The owner that is this process, if it was ever one.
-    fn find(&self, pid: u32, started: Timestamp) -> Option<OwnerId>;
+/// Which sources are used, as the configuration names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Auto,
+    Ebpf,
+    Proc,
+    Off,
 }
 
-/// Owners that are no process.
-pub fn without_process(id: OwnerId) -> Owner {
-    let (name, quality) = match id {
-        OwnerId::KERNEL => ("kernel", MatchQuality::Kernel),
-        OwnerId::FORWARDED => ("forwarded", MatchQuality::Kernel),
-        OwnerId::NO_FLOW => ("no_flow", MatchQuality::Kernel),
-        _ => ("unknown", MatchQuality::Unknown),
-    };
-    Owner { name: name.to_owned(), quality, ..Owner::default() }
+/// What is known of a flow's end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    Found(OwnerId, MatchQuality),
+    /// Being looked up: ask again when [`Attribution::poll`] has returned true.
+    Later,
+    /// It will not be known; why, in words for the reader.
+    Never(&'static str),
 }
 
-/// Knows no process at all: attribution is off, or a file is read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Nobody;
-
-impl Directory for Nobody {
-    fn owner(&self, id: OwnerId) -> Owner {
-        without_process(id)
-    }
-
-    fn find(&self, _: u32, _: Timestamp) -> Option<OwnerId> {
-        None
-    }
+/// A process as the kernel's own source of events told it, before anything was read from /proc.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnerNews {
+    /// Of the thread group, in the first pid namespace.
+    pub pid: u32,
+    /// Nanoseconds since boot, suspended time included, as `task_struct.start_boottime`.
+    pub start: u64,
+    /// Counts the programs that the process has executed.
+    pub exec: u32,
+    /// In the first user namespace.
+    pub uid: u32,
+    /// Inode of the cgroup's folder in the cgroup2 hierarchy; 0: not known.
+    pub cgroup: u64,
+    /// Of the thread group's leader, as the kernel holds it.
+    pub comm: String,
+    /// Path; empty: read it from /proc.
+    pub executable: String,
+    /// Arguments joined by spaces; empty: read it from /proc.
+    pub command_line: String,
 }

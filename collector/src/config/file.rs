@@ -84,7 +84,7 @@ pub(super) struct State {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Process {
-    pub(super) attribution: super::AttributionChoice,
+    pub(super) attribution: crate::attribution::Mode,
     pub(super) pin_directory: PathBuf,
 }
 

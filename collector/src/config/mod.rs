@@ -2,12 +2,11 @@
 //! `WEIR_COLLECTOR__SECTION__KEY` in the environment, then flags.
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use shared::config::{ConfigError, Loaded, Origins, Sources};
 use shared::error::ErrorChain;
-use shared::health::Attribution;
 use weir_shared as shared;
 
+use crate::attribution::Mode;
 use crate::interface::Selection;
 use crate::journal::Limits;
 use crate::worker::filter::{self, FilterError, Program};
@@ -91,19 +90,10 @@ pub struct State {
     pub journal: Limits,
 }
 
-/// How owners of sockets are to be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AttributionChoice {
-    Auto,
-    Ebpf,
-    Proc,
-    Off,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    pub attribution: AttributionChoice,
+    /// How owners of sockets are to be found.
+    pub attribution: Mode,
     pub pin_directory: PathBuf,
 }
 
@@ -164,25 +154,10 @@ impl Config {
             ("socket.control_path", self.socket.control_path != new.socket.control_path),
             ("socket.group", self.socket.group != new.socket.group),
             ("state.directory", self.state.directory != new.state.directory),
+            ("process.attribution", self.process.attribution != new.process.attribution),
+            ("process.pin_directory", self.process.pin_directory != new.process.pin_directory),
         ];
         changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
-    }
-}
-
-impl AttributionChoice {
-    /// What status says of it.
-    pub fn status(self) -> Attribution {
-        let reason = match self {
-            Self::Off => "switched off in the configuration",
-            Self::Auto => "this version does not name the owners of sockets",
-            Self::Ebpf => {
-                "this version does not name the owners of sockets; attribution = \"ebpf\" has no effect"
-            }
-            Self::Proc => {
-                "this version does not name the owners of sockets; attribution = \"proc\" has no effect"
-            }
-        };
-        Attribution { grade: "off".to_owned(), reason: reason.to_owned() }
     }
 }
 

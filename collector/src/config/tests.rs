@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use super::*;
+use crate::attribution::Mode;
 
 fn load_with(text: &str, variables: &[(&str, &str)], flags: &Overrides) -> Result<Config, String> {
     let mut file = tempfile::Builder::new().prefix("collector").suffix(".toml").tempfile().unwrap();
@@ -26,7 +27,7 @@ fn without_a_file_the_defaults_run() {
     assert_eq!(config.socket.path, Path::new("/run/weir/collector.sock"));
     assert!(!config.socket.group_configured);
     assert_eq!(config.state.journal, Limits::new(256, 7));
-    assert_eq!(config.process.attribution.status().grade, "off");
+    assert_eq!(config.process.attribution, Mode::Auto);
 }
 
 #[test]
@@ -116,14 +117,4 @@ fn a_reload_says_what_takes_a_restart() {
     let old = load("").unwrap();
     let new = load("[capture]\nwindow_seconds = 5\n[socket]\npath = \"/run/other.sock\"").unwrap();
     assert_eq!(old.needs_restart(&new), ["socket.path"]);
-}
-
-#[test]
-fn attribution_of_a_later_version_is_accepted_and_said() {
-    for word in ["ebpf", "proc"] {
-        let config = load(&format!("[process]\nattribution = \"{word}\"")).unwrap();
-        let status = config.process.attribution.status();
-        assert_eq!(status.grade, "off");
-        assert!(status.reason.contains("this version"), "{}", status.reason);
-    }
 }

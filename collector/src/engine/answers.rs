@@ -55,15 +55,13 @@ impl Engine {
 
 impl Engine {
     fn flows(&self, query: &ListQuery) -> Ranked<FlowRow> {
-        let owner = match query.of {
-            Scope::Process { pid, started } => match self.directory().find(pid, started) {
-                Some(owner) => Some(owner),
-                None => return Ranked::default(),
-            },
+        let directory = self.directory();
+        let owners = match query.of {
+            Scope::Process { pid, started } => Some(directory.find(pid, started)),
             Scope::All | Scope::Session => None,
         };
-        let directory = self.directory();
-        self.traffic.flows((&query.interface, owner), &query.search, rows(query), directory)
+        let of = (query.interface.as_str(), owners.as_deref());
+        self.traffic.flows(of, &query.search, rows(query), directory)
     }
 
     fn owners(&self, query: &ListQuery) -> Since<Ranked<OwnerRow>> {

@@ -146,7 +146,7 @@ impl Engine {
             started: self.started,
             uptime_seconds: u64::try_from(uptime).unwrap_or(0),
             ledger: self.ledger_of_totals(),
-            attribution: self.attribution.clone(),
+            attribution: self.owners.attribution.status(),
             degraded: self.degraded(),
             losses: self.losses(),
             last_sequence: self.last_sequence(),
@@ -190,6 +190,10 @@ impl Engine {
         add("journal_records", self.backlog.lost);
         add("refused_records", self.refused_records);
         add("suppressed_alerts", self.alerts.suppressed);
+        add("owners_not_asked_for", self.owners.unasked);
+        for (name, count) in self.owners.attribution.losses() {
+            add(&name, count);
+        }
         losses
     }
 
@@ -198,6 +202,7 @@ impl Engine {
         degraded.extend(self.backlog.degraded());
         degraded.extend(self.counters.degraded());
         degraded.extend(self.kept.degraded());
+        degraded.extend(self.owners.attribution.degraded());
         degraded.extend(self.counters_degraded.clone());
         let trouble = self.counters_trouble.clone();
         degraded.extend(trouble.map(|reason| Degraded { part: "counters".to_owned(), reason }));

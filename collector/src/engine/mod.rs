@@ -4,9 +4,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::health::{Attribution, Degraded};
+use shared::health::Degraded;
 use weir_shared as shared;
 
+use crate::attribution::Attribution;
 use crate::capture::lengths::SnapLength;
 use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
@@ -80,7 +81,6 @@ pub struct Engine {
     started: Timestamp,
     settings: CaptureSettings,
     window: Duration,
-    attribution: Attribution,
     links: Vec<Link>,
     captures: Captures,
     traffic: Traffic,
@@ -123,7 +123,6 @@ impl Engine {
             started: now,
             settings,
             window,
-            attribution,
             links: Vec::new(),
             captures: Captures::default(),
             traffic,
@@ -144,7 +143,7 @@ impl Engine {
             publisher: Publisher::default(),
             sessions: Sessions::resume(&contents, now),
             kept,
-            owners: Owners::default(),
+            owners: Owners::new(attribution),
             process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
             refused_records: 0,
             stopping: false,
@@ -155,11 +154,16 @@ impl Engine {
     pub fn run(mut self, inputs: &Receiver<Input>) {
         let mut tick = Instant::now();
         while !self.stopping {
-            match inputs.recv_timeout(tick.saturating_duration_since(Instant::now())) {
+            let mut wait = tick.saturating_duration_since(Instant::now());
+            if self.owners.is_asking() {
+                wait = wait.min(owners::ASKING);
+            }
+            match inputs.recv_timeout(wait) {
                 Ok(input) => self.take(input),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.find_owners();
             if Instant::now() >= tick {
                 self.tick();
                 tick = Instant::now() + TICK;

@@ -53,7 +53,7 @@ impl Engine {
     fn record(&mut self, record: Record) {
         match record {
             Record::Traffic { id, record } => {
-                if let Err(error) = self.traffic.apply(id, record, &self.owners.directory) {
+                if let Err(error) = self.traffic.apply(id, record, &self.owners.attribution) {
                     self.refused_records = self.refused_records.saturating_add(1);
                     tracing::debug!(%error, "a record of the capture worker was refused");
                 }
@@ -98,7 +98,7 @@ impl Engine {
     fn end(&mut self, id: u16) {
         let totals = self.traffic.totals(id);
         self.captures.settle(id, totals.captured, totals.dropped_packets);
-        self.traffic.interface_closed(id, &self.owners.directory);
+        self.traffic.interface_closed(id, &self.owners.attribution);
     }
 
     pub(super) fn gap(&mut self, start: Timestamp, end: Timestamp, interface: &str, reason: String) {

@@ -150,7 +150,7 @@ impl Engine {
             }
         }
         for id in self.captures.iter().filter_map(|capture| capture.id).collect::<Vec<_>>() {
-            self.traffic.interface_closed(id, &self.owners.directory);
+            self.traffic.interface_closed(id, &self.owners.attribution);
         }
         let now = Timestamp::now();
         self.read_counters(now);

@@ -29,6 +29,8 @@ pub struct OpenEnd {
     /// 0: the initiator's; 1: the responder's.
     pub side: usize,
     pub end: SocketEnd,
+    /// When the flow began: nanoseconds of the timeline.
+    pub began: u64,
 }
 
 /// Ends that wait to be asked for; what is over stays unknown.
@@ -125,6 +127,7 @@ impl Capture {
                 generation,
                 side,
                 end: socket_end(&flow.identity, side),
+                began: flow.identity.first_seen,
             })
         });
         open.collect()

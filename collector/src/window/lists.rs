@@ -152,7 +152,7 @@ pub(super) fn hosts<'a>(
 pub(super) fn flows<'a>(
     captures: impl Iterator<Item = &'a Capture> + 'a,
     (names, directory): (&Names, &dyn Directory),
-    (search, owner): (&str, Option<OwnerId>),
+    (search, owners): (&str, Option<&[OwnerId]>),
     rows: usize,
     total: RxTx,
 ) -> Ranked<FlowRow> {
@@ -160,7 +160,7 @@ pub(super) fn flows<'a>(
     let mut all: Vec<(&Capture, &Flow)> = Vec::new();
     let mut known = 0;
     for capture in captures {
-        for flow in capture.mirror.flows().filter(|flow| flow.is_flow() && of(flow, owner)) {
+        for flow in capture.mirror.flows().filter(|flow| flow.is_flow() && of(flow, owners)) {
             known += 1;
             let own_name = flow.name.as_deref().unwrap_or_else(|| name(names, flow));
             let text = || {
@@ -184,6 +184,6 @@ pub(super) fn flows<'a>(
     ranked(list, known, minus(total, shown))
 }
 
-fn of(flow: &Flow, owner: Option<OwnerId>) -> bool {
-    owner.is_none_or(|owner| flow.sides.iter().flatten().any(|(side, _)| *side == owner))
+fn of(flow: &Flow, owners: Option<&[OwnerId]>) -> bool {
+    owners.is_none_or(|owners| flow.sides.iter().flatten().any(|(side, _)| owners.contains(side)))
 }

@@ -248,7 +248,7 @@ impl Traffic {
     /// Likewise; flows that ended long ago are among the others.
     pub fn flows(
         &self,
-        (interface, owner): (&str, Option<OwnerId>),
+        (interface, owners): (&str, Option<&[OwnerId]>),
         search: &str,
         rows: usize,
         directory: &dyn Directory,
@@ -261,7 +261,7 @@ impl Traffic {
             .map(|name| self.captured(name))
             .fold(RxTx::default(), plus);
         let captures = self.captures.values().filter(|capture| wanted(&capture.name));
-        lists::flows(captures, (&self.names, directory), (search, owner), rows, all)
+        lists::flows(captures, (&self.names, directory), (search, owners), rows, all)
     }
 
     fn interface(&self, id: u16) -> Option<(&Capture, &Interface)> {

@@ -28,6 +28,9 @@ pub enum ClientError {
     /// Such as a filter that does not compile.
     #[error("{0}")]
     Invalid(String),
+    /// Such as a second session beside the running one.
+    #[error("{0}")]
+    Refused(String),
     #[error("the collector is busy or stopping: {0}")]
     Unavailable(String),
     #[error("the collector did not answer in time; it may be overloaded")]
@@ -69,6 +72,7 @@ impl ClientError {
         match answer.code() {
             Code::PermissionDenied => Self::Denied(message),
             Code::InvalidArgument => Self::Invalid(message),
+            Code::FailedPrecondition => Self::Refused(message),
             Code::DeadlineExceeded | Code::Cancelled if is_timeout(answer) => Self::TooLate,
             Code::Unimplemented => Self::Unknown,
             Code::Unavailable | Code::Unknown if is_transport(answer) => {

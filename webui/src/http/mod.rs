@@ -8,6 +8,8 @@ mod health;
 mod hosts;
 mod login;
 mod pages;
+mod processes;
+mod sessions;
 pub mod state;
 
 use actix_web::middleware::{Compress, from_fn};
@@ -45,6 +47,8 @@ pub fn app(
 fn routes(service: &mut web::ServiceConfig) {
     service
         .route("/", web::get().to(pages::overview))
+        .service(web::resource("/processes").get(processes::page).post(processes::set_threshold))
+        .service(web::resource("/sessions").get(sessions::page).post(sessions::change))
         .route("/hosts", web::get().to(pages::hosts))
         .route("/flows", web::get().to(pages::flows))
         .route("/packets", web::get().to(pages::packets))

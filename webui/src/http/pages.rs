@@ -16,6 +16,13 @@ pub(super) struct Kept {
     interface: Option<String>,
 }
 
+impl Kept {
+    /// The path with what links keep.
+    pub(super) fn link(&self, path: &str) -> String {
+        pages::link(path, self.interface.as_deref().filter(|name| !name.is_empty()))
+    }
+}
+
 /// What the frame around a page shows.
 pub(super) fn shell(state: &State, caller: &LoggedIn, kept: &Kept) -> Shell {
     let now = state.hub.now();

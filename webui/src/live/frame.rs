@@ -12,6 +12,7 @@ use weir_shared::report::{
 };
 
 use super::hub::LinkState;
+use super::owners::{Owners, Processes};
 
 /// What a frame is made of.
 pub(super) struct Shown<'a> {
@@ -79,6 +80,8 @@ struct Frame<'a> {
     open_alerts: u32,
     last_sequence: u64,
     seconds: Vec<SecondsItem<'a>>,
+    #[serde(flatten)]
+    processes: Processes<'a>,
 }
 
 fn frame<'a>(kind: &'static str, shown: &Shown<'a>) -> Frame<'a> {
@@ -96,6 +99,7 @@ fn frame<'a>(kind: &'static str, shown: &Shown<'a>) -> Frame<'a> {
         open_alerts: update.open_alerts,
         last_sequence: update.last_sequence,
         seconds: shown.seconds.iter().map(Into::into).collect(),
+        processes: update.into(),
     }
 }
 
@@ -121,6 +125,7 @@ struct InterfaceItem<'a> {
     ledger: Ledger,
     hosts: Rows<HostItem>,
     flows: Rows<FlowItem>,
+    owners: Owners<'a>,
 }
 
 impl<'a> From<&'a LiveInterface> for InterfaceItem<'a> {
@@ -146,6 +151,7 @@ impl<'a> From<&'a LiveInterface> for InterfaceItem<'a> {
                 rows: live.flows.rows.iter().map(Into::into).collect(),
                 others: live.flows.others.into(),
             },
+            owners: (&live.owners).into(),
         }
     }
 }

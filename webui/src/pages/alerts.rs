@@ -2,7 +2,7 @@
 use maud::{Markup, html};
 
 use super::layout::{Frame, Section, framed};
-use super::parts::{Toolbar, more, toolbar};
+use super::parts::{Toolbar, card_head, more, toolbar};
 use super::view::Shell;
 
 const FRAME: Frame<'_> = Frame {
@@ -18,9 +18,16 @@ pub fn page(shell: &Shell) -> Markup {
     let content = html! {
         p.lead data-lead role="status" { "Reading the alerts." }
         (toolbar(&TOOLBAR))
-        section.card {
-            div data-alerts {}
-            (more())
+        div.columns {
+            section.card {
+                (card_head("Alerts", html! {}))
+                div data-alerts {}
+                (more())
+            }
+            section.card {
+                (card_head("Events", html! { a.right data-events-export href="#" download="weir-events.csv" { "CSV" } }))
+                div data-events { p.empty { "Reading." } }
+            }
         }
     };
     framed(shell, &FRAME, &content)

@@ -14,11 +14,12 @@ const FRAME: Frame<'_> = Frame {
 const TOOLBAR: Toolbar<'_> =
     Toolbar { search: "Part of an address such as 192.168, name, protocol, port", now: false, exports: true };
 
-const LISTS: [(&str, &str); 6] = [
+const LISTS: [(&str, &str); 7] = [
     ("windows", "Windows"),
     ("sources", "Sources"),
     ("destinations", "Destinations"),
     ("hosts", "Hosts"),
+    ("processes", "Processes"),
     ("flows", "Flows"),
     ("days", "Days"),
 ];

@@ -11,21 +11,25 @@ use super::{assets, format};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     Now,
+    Processes,
     Hosts,
     Flows,
     Packets,
     History,
+    Sessions,
     Alerts,
     Settings,
 }
 
 impl Section {
-    const ALL: [(Option<&'static str>, Self); 7] = [
+    const ALL: [(Option<&'static str>, Self); 9] = [
         (Some("Live"), Self::Now),
+        (None, Self::Processes),
         (None, Self::Hosts),
         (None, Self::Flows),
         (None, Self::Packets),
         (Some("Past"), Self::History),
+        (None, Self::Sessions),
         (Some("Watch"), Self::Alerts),
         (Some("This system"), Self::Settings),
     ];
@@ -33,10 +37,12 @@ impl Section {
     const fn path(self) -> &'static str {
         match self {
             Self::Now => "/",
+            Self::Processes => "/processes",
             Self::Hosts => "/hosts",
             Self::Flows => "/flows",
             Self::Packets => "/packets",
             Self::History => "/history",
+            Self::Sessions => "/sessions",
             Self::Alerts => "/alerts",
             Self::Settings => "/settings",
         }
@@ -45,10 +51,12 @@ impl Section {
     const fn label(self) -> &'static str {
         match self {
             Self::Now => "Now",
+            Self::Processes => "Processes",
             Self::Hosts => "Hosts",
             Self::Flows => "Flows",
             Self::Packets => "Packets",
             Self::History => "History",
+            Self::Sessions => "Sessions",
             Self::Alerts => "Alerts",
             Self::Settings => "Settings",
         }
@@ -57,10 +65,12 @@ impl Section {
     const fn icon(self) -> Icon {
         match self {
             Self::Now => Icon::Pulse,
+            Self::Processes => Icon::Chip,
             Self::Hosts => Icon::Globe,
             Self::Flows => Icon::Arrows,
             Self::Packets => Icon::List,
             Self::History => Icon::Clock,
+            Self::Sessions => Icon::Flag,
             Self::Alerts => Icon::Bell,
             Self::Settings => Icon::Sliders,
         }
@@ -165,11 +175,8 @@ fn navigation(shell: &Shell, current: Option<Section>) -> Markup {
 }
 
 /// The path with the chosen interface kept.
-fn linked(path: &str, shell: &Shell) -> String {
-    match &shell.interface {
-        Some(name) => format!("{path}?interface={}", format::query_value(name)),
-        None => path.to_owned(),
-    }
+pub(super) fn linked(path: &str, shell: &Shell) -> String {
+    super::link(path, shell.interface.as_deref())
 }
 
 fn header(shell: &Shell, frame: &Frame<'_>) -> Markup {

@@ -12,8 +12,18 @@ pub mod login;
 pub mod overview;
 pub mod packets;
 mod parts;
+pub mod processes;
+pub mod sessions;
 pub mod settings;
 #[cfg(test)]
 mod tests;
 pub mod view;
 pub mod welcome;
+
+/// A path of this site with the chosen interface kept.
+pub fn link(path: &str, interface: Option<&str>) -> String {
+    match interface {
+        Some(name) => format!("{path}?interface={}", format::query_value(name)),
+        None => path.to_owned(),
+    }
+}

@@ -27,6 +27,7 @@ pub fn page(shell: &Shell) -> Markup {
                     (ranking_card("Top sources", "sources"))
                     (ranking_card("Top destinations", "destinations"))
                 }
+                (processes_card())
                 (hosts_card())
                 (interfaces_card())
             }
@@ -112,6 +113,15 @@ fn ranking_card(title: &str, name: &str) -> Markup {
         section.card data-live="" {
             (card_head(title, html! { span.dim.right { "last window" } }))
             table data-ranking=(name) {}
+        }
+    }
+}
+
+fn processes_card() -> Markup {
+    html! {
+        section.card.order-5 data-live="" {
+            (card_head("Top processes", html! { a.right href="/processes" { "all processes" } }))
+            table data-processes-now {}
         }
     }
 }

@@ -10,6 +10,8 @@ pub(super) enum Icon {
     Arrows,
     List,
     Clock,
+    Chip,
+    Flag,
     Bell,
     Sliders,
     Theme,
@@ -28,6 +30,10 @@ impl Icon {
             Self::Arrows => r#"<path d="M4 8h15m-4-4 4 4-4 4M20 16H5m4-4-4 4 4 4"/>"#,
             Self::List => r#"<path d="M8 6h13M8 12h13M8 18h13M3 6h.01M3 12h.01M3 18h.01"/>"#,
             Self::Clock => r#"<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3 2"/>"#,
+            Self::Chip => {
+                r#"<rect x="6" y="6" width="12" height="12" rx="2"/><path d="M10 6V3m4 3V3m-4 18v-3m4 3v-3M6 10H3m3 4H3m18-4h-3m3 4h-3"/>"#
+            }
+            Self::Flag => r#"<path d="M5 21V4h13l-2.5 4.5L18 13H5"/>"#,
             Self::Bell => r#"<path d="M6 9a6 6 0 0 1 12 0c0 6 2 7 2 7H4s2-1 2-7M10 20a2 2 0 0 0 4 0"/>"#,
             Self::Sliders => {
                 r#"<path d="M4 7h9m5 0h2M4 17h3m5 0h8"/><circle cx="15.5" cy="7" r="2.5"/><circle cx="9.5" cy="17" r="2.5"/>"#

@@ -1,12 +1,18 @@
 //! What holds for every page.
 use jiff::Timestamp;
-use weir_shared::health::{CaptureState, Degraded, InterfaceInfo};
+use weir_shared::health::{Attribution, CaptureState, Degraded, InterfaceInfo};
+use weir_shared::process::{MatchQuality, Owner, OwnerRow};
+use weir_shared::report::{KernelCounters, Others, Ranked, RxTx};
+use weir_shared::session::{Session, SessionInterface};
 
 use super::view::{
-    ErrorView, InterfaceChoice, Link, LoginProblem, LoginView, PasswordOutcome, SettingsView, Shell,
-    WelcomeView,
+    ErrorView, InterfaceChoice, Link, LoginProblem, LoginView, PasswordOutcome, ProcessesView, SessionsView,
+    SettingsView, Shell, WelcomeView,
 };
-use super::{alerts, assets, error, flows, history, hosts, login, overview, packets, settings, welcome};
+use super::{
+    alerts, assets, error, flows, history, hosts, login, overview, packets, processes, sessions, settings,
+    welcome,
+};
 
 const HOSTILE: &str = "\"><img src=x onerror=alert(1)>";
 
@@ -45,6 +51,64 @@ fn interface() -> InterfaceInfo {
     }
 }
 
+/// All of whose texts are hostile.
+fn session(end: Option<Timestamp>) -> Session {
+    let text = || HOSTILE.to_owned();
+    let owner = Owner {
+        name: text(),
+        pid: Some(7),
+        started: Some(Timestamp::UNIX_EPOCH),
+        executable: text(),
+        command_line: text(),
+        user: text(),
+        unit: text(),
+        container: text(),
+        parents: Vec::new(),
+        alive: true,
+        quality: MatchQuality::Exact,
+        reason: text(),
+    };
+    let row = OwnerRow {
+        interface: text(),
+        owner,
+        traffic: RxTx::default(),
+        rx_payload_bytes: 0,
+        tx_payload_bytes: 0,
+        per_second: RxTx::default(),
+        protocols: vec![text()],
+        first_seen: Timestamp::UNIX_EPOCH,
+        last_seen: Timestamp::UNIX_EPOCH,
+        over_threshold: true,
+        session_traffic: RxTx::default(),
+    };
+    let part =
+        SessionInterface { interface: text(), captured: RxTx::default(), kernel: KernelCounters::default() };
+    Session {
+        id: 1,
+        name: text(),
+        begin: Timestamp::UNIX_EPOCH,
+        end,
+        gap_millis: 1,
+        traffic: RxTx::default(),
+        interfaces: vec![part],
+        owners: Ranked { rows: vec![row], others: Others::default() },
+    }
+}
+
+fn sessions_view(running: Option<Session>) -> SessionsView {
+    let ended = vec![session(Some(Timestamp::UNIX_EPOCH))];
+    SessionsView { shell: shell(), running, ended, problem: Some(HOSTILE.to_owned()) }
+}
+
+fn processes_view() -> ProcessesView {
+    ProcessesView {
+        shell: shell(),
+        threshold_bytes_per_second: Some(1 << 20),
+        attribution: Some(Attribution { grade: "proc".to_owned(), reason: HOSTILE.to_owned() }),
+        problem: Some(HOSTILE.to_owned()),
+    }
+}
+
 /// Every page, filled with text that would break out of a page that does not escape.
 fn pages() -> Vec<(&'static str, String)> {
     let settings_view = SettingsView {
@@ -64,6 +128,9 @@ fn pages() -> Vec<(&'static str, String)> {
     let error_view = ErrorView { status: 404, detail: HOSTILE.to_owned(), logged_in: true };
     [
         ("overview", overview::page(&shell())),
+        ("processes", processes::page(&processes_view())),
+        ("sessions", sessions::page(&sessions_view(Some(session(None))))),
+        ("sessions without a running one", sessions::page(&sessions_view(None))),
         ("hosts", hosts::page(&shell())),
         ("flows", flows::page(&shell())),
         ("packets", packets::page(&shell())),
@@ -113,11 +180,23 @@ fn every_file_that_a_page_asks_for_is_embedded() {
 
 #[test]
 fn pages_link_only_to_pages_of_this_version() {
-    let known = ["/", "/hosts", "/flows", "/packets", "/history", "/alerts", "/settings", "/login"];
+    let known = [
+        "/",
+        "/processes",
+        "/hosts",
+        "/flows",
+        "/packets",
+        "/history",
+        "/sessions",
+        "/alerts",
+        "/settings",
+        "/login",
+    ];
     for (name, html) in pages() {
         for reference in html.split(" href=\"").skip(1) {
             let target = reference.split(['"', '?']).next().unwrap();
-            let asset = target.starts_with("/assets/") || target.starts_with('#');
+            let asset =
+                target.starts_with("/assets/") || target.starts_with("/api/") || target.starts_with('#');
             assert!(asset || known.contains(&target), "{name} links to {target}");
         }
     }

@@ -1,7 +1,8 @@
 //! What the handlers hand to the pages: facts, already read. Figures that change by the second are not among them; the
 //! page's script takes those from `/ws/live` and `/api/v1`.
 use jiff::Timestamp;
-use weir_shared::health::{CaptureState, Degraded, InterfaceInfo};
+use weir_shared::health::{Attribution, CaptureState, Degraded, InterfaceInfo};
+use weir_shared::session::Session;
 
 /// What the frame around every page of a logged-in user shows.
 #[derive(Clone, Debug)]
@@ -106,6 +107,29 @@ pub struct WelcomeView {
     /// All the collector sees, captured or not, with the reason; empty while it is away.
     pub interfaces: Vec<InterfaceInfo>,
     pub outcome: Option<PasswordOutcome>,
+}
+
+/// Processes: figures come by script, what a form changes does not.
+#[derive(Clone, Debug)]
+pub struct ProcessesView {
+    pub shell: Shell,
+    /// In either direction, 0 is off; None while the collector is away.
+    pub threshold_bytes_per_second: Option<u64>,
+    /// By what means owners are found; None while the collector is away.
+    pub attribution: Option<Attribution>,
+    /// Why the threshold was not changed.
+    pub problem: Option<String>,
+}
+
+/// Monitoring sessions.
+#[derive(Clone, Debug)]
+pub struct SessionsView {
+    pub shell: Shell,
+    pub running: Option<Session>,
+    /// Newest first.
+    pub ended: Vec<Session>,
+    /// Why one was not started or stopped.
+    pub problem: Option<String>,
 }
 
 /// A page instead of the one asked for.

@@ -1,4 +1,4 @@
-//! Texts and 5-tuples become numbers, so that rows stay small and a search by part looks at each text once.
+//! Texts, 5-tuples and owners become numbers, so that rows stay small and a search by part looks at each text once.
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
@@ -6,31 +6,34 @@ use sqlx::{Row as _, SqliteConnection};
 use weir_shared::report::{FlowRow, InterfaceWindow, Window};
 
 use super::StoreError;
+use super::intern_owners::{self as owners, OwnerKey};
 
-const DAY_MILLIS: i64 = 86_400_000;
+/// Times of use are a day coarse, so that what is in daily use is rewritten once a day.
+pub(super) const DAY_MILLIS: i64 = 86_400_000;
 
-/// Numbers of all texts and 5-tuples of one window.
+/// Numbers of all texts, 5-tuples and owners of one window.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     terms: HashMap<String, i64>,
     flows: HashMap<FlowKey, i64>,
+    owners: HashMap<OwnerKey, i64>,
 }
 
 /// protocol, initiator, its port, responder, its port.
 type FlowKey = (i64, i64, i64, i64, i64);
 
 impl Numbers {
-    /// Gives every text and 5-tuple of the window a number, the one it had before if it had one.
+    /// Gives every text, 5-tuple and owner of the window a number, the one it had before if it had one.
     pub(super) async fn of(connection: &mut SqliteConnection, window: &Window) -> Result<Self, StoreError> {
-        // a day coarse, so that a text in daily use is rewritten once a day
         let used = window.start.as_millisecond() / DAY_MILLIS * DAY_MILLIS;
         let texts: BTreeSet<String> = window.interfaces.iter().flat_map(texts).collect();
-        let mut numbers = Self { terms: terms(connection, &texts, used).await?, flows: HashMap::new() };
+        let mut numbers = Self { terms: terms(connection, &texts, used).await?, ..Self::default() };
         let keys: BTreeSet<FlowKey> = (window.interfaces.iter())
             .flat_map(|interface| &interface.flows.rows)
             .filter_map(|flow| numbers.flow_key(flow))
             .collect();
         numbers.flows = flows(connection, &keys, used).await?;
+        numbers.owners = owners::intern(connection, &owners::named(window), used).await?;
         Ok(numbers)
     }
 
@@ -41,6 +44,10 @@ impl Numbers {
 
     pub(super) fn flow(&self, flow: &FlowRow) -> Option<i64> {
         self.flows.get(&self.flow_key(flow)?).copied()
+    }
+
+    pub(super) fn owner(&self, owner: &OwnerKey) -> Option<i64> {
+        self.owners.get(owner).copied()
     }
 
     fn flow_key(&self, flow: &FlowRow) -> Option<FlowKey> {
@@ -62,6 +69,9 @@ fn texts(interface: &InterfaceWindow) -> Vec<String> {
     }
     for host in &interface.hosts.rows {
         texts.extend([host.address.to_string(), host.name.clone(), host.protocols.join(",")]);
+    }
+    for owner in &interface.owners.rows {
+        texts.extend([owner.protocols.join(","), owner.owner.reason.clone()]);
     }
     for row in interface.sources.rows.iter().chain(&interface.destinations.rows) {
         texts.extend([row.address.to_string(), row.name.clone()]);

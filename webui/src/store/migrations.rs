@@ -9,10 +9,12 @@ const FILES: &[(i64, &str, &str)] = &[
     (2, "alerts", include_str!("../../../migrations/0002_alerts.sql")),
     (3, "accounts", include_str!("../../../migrations/0003_accounts.sql")),
     (4, "days", include_str!("../../../migrations/0004_days.sql")),
+    (5, "owners", include_str!("../../../migrations/0005_owners.sql")),
+    (6, "sessions", include_str!("../../../migrations/0006_sessions.sql")),
 ];
 
 /// The newest version this program knows.
-pub(super) const NEWEST: i64 = 4;
+pub(super) const NEWEST: i64 = 6;
 
 pub(super) fn migrator() -> Migrator {
     Migrator::with_migrations(

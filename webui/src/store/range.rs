@@ -55,6 +55,19 @@ pub struct Plan {
     pub step_millis: i64,
 }
 
+impl Plan {
+    /// Start of the step that a row of `table` lies in. Days begin at local midnight and are no multiples of anything.
+    pub(super) fn bucket(&self, table: &str) -> String {
+        let Self { level, step_millis: step } = *self;
+        let native = step <= level.millis() && level != Level::Window;
+        if step == 0 || native {
+            format!("{table}.start")
+        } else {
+            format!("{table}.start / {step} * {step}")
+        }
+    }
+}
+
 /// A chart has no more points than this.
 pub const MOST_POINTS: i64 = 1_000;
 /// Spans of one interface that a series may read.

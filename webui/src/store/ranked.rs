@@ -2,6 +2,7 @@
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use weir_shared::net::Direction;
+use weir_shared::process::{MatchQuality, OwnerReference, OwnerRow};
 use weir_shared::report::{Count, FlowRow, HostRow, InterfaceWindow, Others, RankedAddresses, RxTx, Window};
 
 use super::StoreError;
@@ -17,6 +18,7 @@ pub(super) enum Kind {
     Source = 3,
     Destination = 4,
     Application = 5,
+    Owner = 6,
 }
 
 /// The remainder that the other rows leave out.
@@ -30,6 +32,8 @@ pub(super) fn rows(window: &Window, interface: &InterfaceWindow, numbers: &Numbe
     rows.extend(interface.hosts.rows.iter().filter_map(|host| host_row(host, numbers)));
     rows.extend(remainder(Kind::Flow, &interface.flows.others, (start, end)));
     rows.extend(remainder(Kind::Host, &interface.hosts.others, (start, end)));
+    rows.extend(interface.owners.rows.iter().filter_map(|owner| owner_row(owner, numbers)));
+    rows.extend(remainder(Kind::Owner, &interface.owners.others, (start, end)));
     rows.extend(address_rows(Kind::Source, &interface.sources, numbers, (start, end)));
     rows.extend(address_rows(Kind::Destination, &interface.destinations, numbers, (start, end)));
     rows.extend(interface.application.iter().filter_map(|(name, count)| {
@@ -50,6 +54,8 @@ struct Details {
     label: Option<i64>,
     rest: [Option<i64>; 6],
     other_rows: Option<i64>,
+    payload: [Option<i64>; 2],
+    owners: [Option<i64>; 2],
 }
 
 fn row(kind: Kind, key: i64, traffic: &RxTx, seen: (i64, i64), details: Details) -> Value {
@@ -71,7 +77,11 @@ fn row(kind: Kind, key: i64, traffic: &RxTx, seen: (i64, i64), details: Details)
         zero_windows,
         resets,
         state,
-        details.other_rows
+        details.other_rows,
+        details.payload[0],
+        details.payload[1],
+        details.owners[0],
+        details.owners[1]
     ])
 }
 
@@ -87,10 +97,17 @@ fn flow_row(flow: &FlowRow, numbers: &Numbers) -> Option<Value> {
             Some(signed(flow.resets)),
             numbers.term(&flow.state),
         ],
-        other_rows: None,
+        owners: [flow.initiator_owner.as_ref(), flow.responder_owner.as_ref()]
+            .map(|owner| owner.and_then(|owner| reference(owner, numbers))),
+        ..Details::default()
     };
     let seen = (flow.first_seen.as_millisecond(), flow.last_seen.as_millisecond());
     Some(row(Kind::Flow, numbers.flow(flow)?, &flow.traffic, seen, details))
+}
+
+/// An owner and how it was matched, in one number.
+fn reference(owner: &OwnerReference, numbers: &Numbers) -> Option<i64> {
+    Some(numbers.owner(&owner.into())? * 8 + quality_number(owner.quality))
 }
 
 fn host_row(host: &HostRow, numbers: &Numbers) -> Option<Value> {
@@ -101,6 +118,18 @@ fn host_row(host: &HostRow, numbers: &Numbers) -> Option<Value> {
     };
     let seen = (host.first_seen.as_millisecond(), host.last_seen.as_millisecond());
     Some(row(Kind::Host, numbers.term(&host.address.to_string())?, &host.traffic, seen, details))
+}
+
+fn owner_row(row_of: &OwnerRow, numbers: &Numbers) -> Option<Value> {
+    let owner = &row_of.owner;
+    let details = Details {
+        label: numbers.term(&row_of.protocols.join(",")),
+        rest: [Some(quality_number(owner.quality)), None, None, None, None, numbers.term(&owner.reason)],
+        payload: [row_of.rx_payload_bytes, row_of.tx_payload_bytes].map(|bytes| Some(signed(bytes))),
+        ..Details::default()
+    };
+    let seen = (row_of.first_seen.as_millisecond(), row_of.last_seen.as_millisecond());
+    Some(row(Kind::Owner, numbers.owner(&owner.into())?, &row_of.traffic, seen, details))
 }
 
 fn address_rows(kind: Kind, ranked: &RankedAddresses, numbers: &Numbers, seen: (i64, i64)) -> Vec<Value> {
@@ -120,6 +149,27 @@ fn address_rows(kind: Kind, ranked: &RankedAddresses, numbers: &Numbers, seen: (
 fn remainder(kind: Kind, others: &Others, seen: (i64, i64)) -> Option<Value> {
     let details = Details { other_rows: Some(signed(others.rows)), ..Details::default() };
     (*others != Others::default()).then(|| row(kind, REMAINDER, &others.traffic, seen, details))
+}
+
+/// In order of trust, so that the highest of several is the weakest.
+pub(super) const fn quality_number(quality: MatchQuality) -> i64 {
+    match quality {
+        MatchQuality::Exact => 1,
+        MatchQuality::Listener => 2,
+        MatchQuality::Shared => 3,
+        MatchQuality::Kernel => 4,
+        MatchQuality::Unknown => 5,
+    }
+}
+
+pub(super) const fn quality_of(number: Option<i64>) -> MatchQuality {
+    match number {
+        Some(1) => MatchQuality::Exact,
+        Some(2) => MatchQuality::Listener,
+        Some(3) => MatchQuality::Shared,
+        Some(4) => MatchQuality::Kernel,
+        _ => MatchQuality::Unknown,
+    }
 }
 
 pub(super) fn direction_number(direction: Direction) -> i64 {
@@ -150,9 +200,11 @@ pub(super) async fn insert(
     sqlx::query(
         "INSERT INTO ranked SELECT 0, value->>0, ?2, ?3, ?4, value->>1, value->>2, value->>3, value->>4, value->>5, \
          value->>6, value->>7, value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, value->>14, \
-         value->>15, value->>16 FROM json_each(?1) WHERE true \
+         value->>15, value->>16, value->>17, value->>18, value->>19, value->>20 FROM json_each(?1) WHERE true \
          ON CONFLICT DO UPDATE SET rx_packets = rx_packets + excluded.rx_packets, rx_bytes = rx_bytes + \
-         excluded.rx_bytes, tx_packets = tx_packets + excluded.tx_packets, tx_bytes = tx_bytes + excluded.tx_bytes",
+         excluded.rx_bytes, tx_packets = tx_packets + excluded.tx_packets, tx_bytes = tx_bytes + excluded.tx_bytes, \
+         rx_payload_bytes = rx_payload_bytes + excluded.rx_payload_bytes, \
+         tx_payload_bytes = tx_payload_bytes + excluded.tx_payload_bytes, direction = max(direction, excluded.direction)",
     )
     .bind(Value::from(rows.to_vec()).to_string())
     .bind(window.start.as_millisecond())

@@ -1,6 +1,7 @@
 //! Retention: history ends by age, and by size where age is not enough.
 use jiff::Timestamp;
 use sqlx::Row as _;
+use sqlx::sqlite::SqliteQueryResult;
 
 use super::range::Level;
 use super::{Store, StoreError};
@@ -21,7 +22,8 @@ const CUT_TO_PERCENT: u64 = 95;
 const VACUUM_PAGES: i64 = 2_000;
 
 impl Store {
-    /// Removes what is older than its level keeps, and alerts, gaps and days' totals older than the coarsest. Returns the rows removed.
+    /// Removes what is older than its level keeps, and alerts, events, gaps,
+    /// sessions and days' totals older than the coarsest. Returns the rows removed.
     pub async fn prune_by_age(&self, limits: &Limits, now: Timestamp) -> Result<u64, StoreError> {
         let mut removed = 0;
         for (level, days) in Level::ALL.into_iter().zip(limits.days) {
@@ -91,7 +93,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes texts and 5-tuples that no row names any more. Returns how many.
+    /// Removes texts, 5-tuples and owners that no row names any more. Returns how many.
     pub async fn prune_terms(&self) -> Result<u64, StoreError> {
         let mut removed = 0;
         // what was used since the oldest window was written is certainly named, and needs no search
@@ -112,8 +114,24 @@ impl Store {
                 before,
             )
             .await?;
+        let owners: Vec<i64> = sqlx::query_scalar(
+            "SELECT id FROM owner WHERE last_used < ?1 EXCEPT SELECT key FROM ranked WHERE kind = 6 AND level > 0 \
+             EXCEPT SELECT initiator_owner / 8 FROM ranked WHERE kind = 1 AND level > 0 \
+             EXCEPT SELECT responder_owner / 8 FROM ranked WHERE kind = 1 AND level > 0 \
+             EXCEPT SELECT owner FROM session_owner",
+        )
+        .bind(before)
+        .fetch_all(&self.readers)
+        .await?;
+        removed += self
+            .remove_unused(
+                "DELETE FROM owner WHERE last_used < ?2 AND id IN (SELECT value FROM json_each(?1))",
+                &owners,
+                before,
+            )
+            .await?;
         let terms: Vec<i64> = sqlx::query_scalar(
-            "SELECT id FROM term WHERE last_used < ?1 EXCEPT SELECT key FROM ranked WHERE kind > 1 AND level > 0 \
+            "SELECT id FROM term WHERE last_used < ?1 EXCEPT SELECT key FROM ranked WHERE kind BETWEEN 2 AND 5 AND level > 0 \
              EXCEPT SELECT name FROM ranked WHERE level > 0 EXCEPT SELECT label FROM ranked WHERE level > 0 \
              EXCEPT SELECT state FROM ranked WHERE level > 0 EXCEPT SELECT initiator FROM flow \
              EXCEPT SELECT responder FROM flow",
@@ -168,7 +186,7 @@ impl Store {
     /// Removes the spans of a level that began before a time; of windows only those that were added to the coarser levels.
     async fn remove_before(&self, level: Level, before: i64) -> Result<u64, StoreError> {
         let mut removed = 0;
-        for kind in 1..=5_i64 {
+        for kind in 1..=6_i64 {
             removed += self
                 .remove_batches(
                     "DELETE FROM ranked WHERE (level, kind, start, interface_id, window_id, key) IN \
@@ -204,8 +222,14 @@ impl Store {
             sqlx::query("DELETE FROM alert WHERE time < ?1").bind(before).execute(&mut *transaction).await?;
         let gaps =
             sqlx::query("DELETE FROM gap WHERE start < ?1").bind(before).execute(&mut *transaction).await?;
+        let events =
+            sqlx::query("DELETE FROM event WHERE time < ?1").bind(before).execute(&mut *transaction).await?;
+        let sessions = sqlx::query("DELETE FROM monitoring_session WHERE end < ?1")
+            .bind(before)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
-        Ok(alerts.rows_affected() + gaps.rows_affected())
+        Ok([alerts, gaps, events, sessions].iter().map(SqliteQueryResult::rows_affected).sum())
     }
 
     async fn remove_batches(

@@ -126,7 +126,7 @@ async fn add_spans(connection: &mut SqliteConnection, level: Level, last: i64) -
 
 const RANKED_NAMES: &str = "level, kind, start, interface_id, window_id, key, rx_packets, rx_bytes, tx_packets, \
     tx_bytes, first_seen, last_seen, name, label, direction, round_trip_micros, retransmitted_segments, zero_windows, \
-    resets, state, other_rows";
+    resets, state, other_rows, rx_payload_bytes, tx_payload_bytes, initiator_owner, responder_owner";
 
 /// How a row is added to one that stands already. Of names and states the later stays; how many rows a remainder stands
 /// for cannot be added up, since the same row may be in several.
@@ -137,20 +137,35 @@ const RANKED_ADDITIONS: &str = "rx_packets = rx_packets + excluded.rx_packets, r
     round_trip_micros = coalesce(round_trip_micros, excluded.round_trip_micros), \
     retransmitted_segments = retransmitted_segments + excluded.retransmitted_segments, \
     zero_windows = zero_windows + excluded.zero_windows, resets = resets + excluded.resets, \
-    state = coalesce(excluded.state, state), other_rows = max(other_rows, excluded.other_rows)";
+    state = coalesce(excluded.state, state), other_rows = max(other_rows, excluded.other_rows), \
+    direction = max(direction, excluded.direction), \
+    rx_payload_bytes = rx_payload_bytes + excluded.rx_payload_bytes, \
+    tx_payload_bytes = tx_payload_bytes + excluded.tx_payload_bytes, \
+    initiator_owner = iif(initiator_owner / 8 <> excluded.initiator_owner / 8, -1, \
+    coalesce(max(initiator_owner, excluded.initiator_owner), initiator_owner, excluded.initiator_owner)), \
+    responder_owner = iif(responder_owner / 8 <> excluded.responder_owner / 8, -1, \
+    coalesce(max(responder_owner, excluded.responder_owner), responder_owner, excluded.responder_owner))";
+
+/// The owner of a flow's end over several spans; -1 where it had one after the other.
+pub(super) fn one(column: &str) -> String {
+    format!("iif(min({column}) / 8 < max({column}) / 8, -1, max({column}))")
+}
 
 async fn add_ranked(connection: &mut SqliteConnection, level: Level, last: i64) -> Result<(), StoreError> {
     let sql = format!(
         "INSERT INTO ranked ({RANKED_NAMES}) SELECT {level}, r.kind, {bucket} AS bucket, r.interface_id, 0, r.key, \
          sum(r.rx_packets), sum(r.rx_bytes), sum(r.tx_packets), sum(r.tx_bytes), min(r.first_seen), max(r.last_seen), \
          max(r.name), max(r.label), max(r.direction), max(r.round_trip_micros), sum(r.retransmitted_segments), \
-         sum(r.zero_windows), sum(r.resets), max(r.state), max(r.other_rows) \
-         FROM traffic_window w CROSS JOIN json_each('[1,2,3,4,5]') k \
+         sum(r.zero_windows), sum(r.resets), max(r.state), max(r.other_rows), sum(r.rx_payload_bytes), \
+         sum(r.tx_payload_bytes), {initiator}, {responder} \
+         FROM traffic_window w CROSS JOIN json_each('[1,2,3,4,5,6]') k \
          CROSS JOIN ranked r ON r.level = 0 AND r.kind = k.value AND r.start = w.start AND r.window_id = w.id \
          WHERE w.id > (SELECT window_id FROM rollup_position) AND w.id <= ?1 \
          GROUP BY r.kind, bucket, r.interface_id, r.key ON CONFLICT DO UPDATE SET {RANKED_ADDITIONS}",
         level = level.number(),
         bucket = bucket(level),
+        initiator = one("r.initiator_owner"),
+        responder = one("r.responder_owner"),
     );
     sqlx::query(AssertSqlSafe(sql)).bind(last).execute(connection).await?;
     Ok(())
@@ -158,14 +173,14 @@ async fn add_ranked(connection: &mut SqliteConnection, level: Level, last: i64) 
 
 /// The rows of a span beyond the highest. Applications are few and all kept.
 const BEYOND: &str = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY kind, interface_id \
-    ORDER BY rx_bytes + tx_bytes DESC, key) AS place FROM ranked WHERE level = ?1 AND kind IN (1, 2, 3, 4) \
+    ORDER BY rx_bytes + tx_bytes DESC, key) AS place FROM ranked WHERE level = ?1 AND kind IN (1, 2, 3, 4, 6) \
     AND start = ?2 AND key <> 0) WHERE place > ?3";
 
 async fn trim_span(connection: &mut SqliteConnection, level: Level, start: i64) -> Result<(), StoreError> {
     let add = format!(
         "INSERT INTO ranked ({RANKED_NAMES}) SELECT level, kind, start, interface_id, 0, 0, sum(rx_packets), \
          sum(rx_bytes), sum(tx_packets), sum(tx_bytes), min(first_seen), max(last_seen), NULL, NULL, NULL, NULL, NULL, \
-         NULL, NULL, NULL, count(*) FROM ({BEYOND}) WHERE true GROUP BY kind, interface_id \
+         NULL, NULL, NULL, count(*), NULL, NULL, NULL, NULL FROM ({BEYOND}) WHERE true GROUP BY kind, interface_id \
          ON CONFLICT DO UPDATE SET rx_packets = rx_packets + excluded.rx_packets, rx_bytes = rx_bytes + \
          excluded.rx_bytes, tx_packets = tx_packets + excluded.tx_packets, tx_bytes = tx_bytes + excluded.tx_bytes, \
          other_rows = coalesce(other_rows, 0) + excluded.other_rows"

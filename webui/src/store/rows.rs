@@ -5,40 +5,14 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use weir_shared::net::{Endpoint, Transport};
-use weir_shared::report::{AddressRow, ApplicationMix, Count, FlowRow, HostRow, Others, Ranked, RxTx};
+use weir_shared::process::OwnerReference;
+use weir_shared::report::{AddressRow, ApplicationMix, Count, FlowRow, HostRow};
 
-use super::columns::{signed, unsigned};
-use super::range::{Level, Range};
-use super::ranked::{Kind, direction_of};
-use super::search::{CONDITION, MATCHED, Search};
+use super::columns::unsigned;
+use super::list::{ListQuery, Page, per_second, traffic};
+use super::range::Range;
+use super::ranked::{Kind, direction_of, quality_of};
 use super::{Store, StoreError, scope};
-
-/// What a ranked list asks for.
-#[derive(Clone, Debug)]
-pub struct ListQuery {
-    pub range: Range,
-    /// None is all that count in totals: a key on several of them is one row.
-    pub interface: Option<String>,
-    pub search: String,
-    pub limit: usize,
-    pub after: Option<Cursor>,
-}
-
-/// The last row of the page before, by what the list is sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    pub bytes: u64,
-    pub key: i64,
-}
-
-/// A page of a list. The remainder is what stands on no page up to this one.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    pub range: Range,
-    pub level: Level,
-    pub list: Ranked<T>,
-    pub next: Option<Cursor>,
-}
 
 /// One address as source or destination over a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,29 +31,21 @@ pub enum Role {
     Destination,
 }
 
-const PLAIN: &str = "t.text AS address, NULL AS protocol, NULL AS initiator, NULL AS initiator_port, \
-    NULL AS responder, NULL AS responder_port";
-const PLAIN_JOIN: &str = "LEFT JOIN term t ON t.id = p.key";
-const FLOW: &str = "NULL AS address, f.protocol, a.text AS initiator, f.initiator_port, b.text AS responder, \
-    f.responder_port";
-const FLOW_JOIN: &str = "LEFT JOIN flow f ON f.id = p.key LEFT JOIN term a ON a.id = f.initiator \
-    LEFT JOIN term b ON b.id = f.responder";
-
 impl Store {
     /// Remote hosts over a range, by bytes.
     pub async fn hosts(&self, query: &ListQuery) -> Result<Page<HostRow>, StoreError> {
-        self.list(Kind::Host, query, host).await
+        self.list(Kind::Host.into(), query, host).await
     }
 
     /// Flows over a range, by bytes.
     pub async fn flows(&self, query: &ListQuery) -> Result<Page<FlowRow>, StoreError> {
-        self.list(Kind::Flow, query, flow).await
+        self.list(Kind::Flow.into(), query, flow).await
     }
 
     /// Addresses as sources or as destinations over a range, by bytes.
     pub async fn addresses(&self, role: Role, query: &ListQuery) -> Result<Page<AddressSpan>, StoreError> {
         let kind = if role == Role::Source { Kind::Source } else { Kind::Destination };
-        self.list(kind, query, address).await
+        self.list(kind.into(), query, address).await
     }
 
     /// Packets and bytes by application over a range; of all interfaces only those that count in totals.
@@ -110,189 +76,13 @@ impl Store {
             })
             .collect()
     }
-
-    async fn list<T>(
-        &self,
-        kind: Kind,
-        query: &ListQuery,
-        read: fn(&SqliteRow, f64) -> Result<T, sqlx::Error>,
-    ) -> Result<Page<T>, StoreError> {
-        let held = self.held().await?;
-        let range = held.clamp(query.range);
-        let level = held.plan_ranked(range).level;
-        let search = Search::new(&query.search);
-        let (from, to) = range.millis();
-        let after = query.after.unwrap_or(Cursor { bytes: u64::MAX, key: i64::MAX });
-        let rule = match query.interface {
-            None if self.forwards(range, level).await? => Joined::Highest,
-            _ => Joined::Summed,
-        };
-        let rows = sqlx::query(AssertSqlSafe(list_sql(kind, search.is_some(), rule)))
-            .bind(search.as_ref().map(|search| &search.pattern))
-            .bind(search.as_ref().map(|search| &search.protocols))
-            .bind(search.as_ref().map(|search| search.port))
-            .bind(level.number())
-            .bind(kind as i64)
-            .bind(from)
-            .bind(to)
-            .bind(query.interface.as_deref())
-            .bind(signed(after.bytes))
-            .bind(after.key)
-            .bind(i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1))
-            .fetch_all(&self.readers)
-            .await?;
-        let seconds = (range.to.duration_since(range.from)).as_secs_f64().max(1.0);
-        let (list, next) = page(&rows, query.limit, |row| read(row, seconds))?;
-        Ok(Page { range, level, list, next })
-    }
 }
 
-/// How rows of the same key on several interfaces become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Joined {
-    Summed,
-    /// A router sees each forwarded packet on two interfaces: the row of the one with the most stands for both.
-    Highest,
-}
-
-impl Joined {
-    /// Which of the rows of a key count, and the column `place` that tells.
-    const fn pieces(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Summed => ("", "1"),
-            Self::Highest => (
-                "FILTER (WHERE place = 1)",
-                "row_number() OVER (PARTITION BY r.key ORDER BY sum(r.rx_bytes) + sum(r.tx_bytes) DESC)",
-            ),
-        }
-    }
-
-    fn columns(self) -> String {
-        let (counted, _) = self.pieces();
-        [
-            "rx_packets",
-            "rx_bytes",
-            "tx_packets",
-            "tx_bytes",
-            "bytes",
-            "retransmitted_segments",
-            "zero_windows",
-            "resets",
-        ]
-        .map(|column| format!("sum({column}) {counted} AS {column}"))
-        .join(", ")
-    }
-}
-
-fn list_sql(kind: Kind, searched: bool, rule: Joined) -> String {
-    let (columns, join) = if kind == Kind::Flow { (FLOW, FLOW_JOIN) } else { (PLAIN, PLAIN_JOIN) };
-    let (cte, condition) = if searched {
-        (format!("{MATCHED}, "), format!("r.key <> 0 AND {CONDITION}"))
-    } else {
-        (String::new(), "?1 IS NULL AND ?2 IS NULL AND ?3 IS NULL".to_owned())
-    };
-    format!(
-        "WITH {cte}parts AS (SELECT r.key, r.interface_id, sum(r.rx_packets) AS rx_packets, sum(r.rx_bytes) AS \
-         rx_bytes, sum(r.tx_packets) AS tx_packets, sum(r.tx_bytes) AS tx_bytes, min(r.first_seen) AS first_seen, \
-         max(r.last_seen) AS last_seen, max(r.name) AS name, max(r.label) AS label, max(r.direction) AS direction, \
-         max(r.round_trip_micros) AS round_trip_micros, sum(r.retransmitted_segments) AS retransmitted_segments, \
-         sum(r.zero_windows) AS zero_windows, sum(r.resets) AS resets, max(r.state) AS state, max(r.other_rows) AS \
-         other_rows, sum(r.rx_bytes) + sum(r.tx_bytes) AS bytes, {place} AS place FROM ranked r WHERE r.level = ?4 AND r.kind = ?5 AND \
-         r.start >= ?6 AND r.start < ?7 AND {scope} AND {condition} GROUP BY r.key, r.interface_id), \
-         grouped AS (SELECT key, {joined}, group_concat(interface_id) AS interfaces, min(first_seen) AS first_seen, \
-         max(last_seen) AS last_seen, max(name) AS name, max(label) AS label, max(direction) AS direction, \
-         max(round_trip_micros) AS round_trip_micros, max(state) AS state, max(other_rows) AS other_rows FROM parts \
-         GROUP BY key), \
-         page AS (SELECT *, count(*) FILTER (WHERE key <> 0) OVER () AS all_rows, sum(other_rows) OVER () AS \
-         all_other_rows, sum(rx_packets) OVER () AS all_rx_packets, sum(rx_bytes) OVER () AS all_rx_bytes, \
-         sum(tx_packets) OVER () AS all_tx_packets, sum(tx_bytes) OVER () AS all_tx_bytes FROM grouped \
-         WHERE key = 0 OR (bytes, key) < (?9, ?10) ORDER BY key = 0, bytes DESC, key DESC LIMIT ?11) \
-         SELECT p.*, (SELECT group_concat(i.name, '+') FROM interface i WHERE \
-         instr(',' || p.interfaces || ',', ',' || i.id || ',')) AS interface, \
-         n.text AS host_name, l.text AS label_text, s.text AS state_text, {columns} \
-         FROM page p LEFT JOIN term n ON n.id = p.name \
-         LEFT JOIN term l ON l.id = p.label LEFT JOIN term s ON s.id = p.state {join} \
-         ORDER BY p.key = 0, p.bytes DESC, p.key DESC",
-        scope = scope::condition("r.interface_id", 8),
-        joined = rule.columns(),
-        place = rule.pieces().1,
-    )
-}
-
-/// Cuts the rows to a page and computes what it leaves out.
-fn page<T>(
-    rows: &[SqliteRow],
-    limit: usize,
-    read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
-) -> Result<(Ranked<T>, Option<Cursor>), StoreError> {
-    let mut list = Ranked { rows: Vec::new(), others: Others::default() };
-    if let Some(first) = rows.first() {
-        list.others = all(first)?;
-    }
-    let mut last = None;
-    let mut more = false;
-    for row in rows {
-        let key: i64 = row.try_get("key")?;
-        if key == 0 {
-            break;
-        }
-        if list.rows.len() == limit {
-            more = true;
-            break;
-        }
-        subtract(&mut list.others.traffic, &traffic(row)?);
-        list.rows.push(read(row)?);
-        let bytes = unsigned(row.try_get("bytes")?);
-        last = Some(Cursor { bytes, key });
-    }
-    let listed = u64::try_from(list.rows.len()).unwrap_or(u64::MAX);
-    list.others.rows = list.others.rows.saturating_sub(listed);
-    Ok((list, last.filter(|_| more)))
-}
-
-/// Everything from this page on.
-fn all(row: &SqliteRow) -> Result<Others, sqlx::Error> {
-    let named = unsigned(row.try_get("all_rows")?);
-    let unnamed = unsigned(row.try_get::<Option<i64>, _>("all_other_rows")?.unwrap_or(0));
-    let count = |packets: &str, bytes: &str| -> Result<Count, sqlx::Error> {
-        Ok(Count { packets: unsigned(row.try_get(packets)?), bytes: unsigned(row.try_get(bytes)?) })
-    };
-    let traffic =
-        RxTx { rx: count("all_rx_packets", "all_rx_bytes")?, tx: count("all_tx_packets", "all_tx_bytes")? };
-    Ok(Others { rows: named.saturating_add(unnamed), traffic })
-}
-
-fn subtract(from: &mut RxTx, part: &RxTx) {
-    for (whole, part) in [(&mut from.rx, part.rx), (&mut from.tx, part.tx)] {
-        whole.packets = whole.packets.saturating_sub(part.packets);
-        whole.bytes = whole.bytes.saturating_sub(part.bytes);
-    }
-}
-
-fn traffic(row: &SqliteRow) -> Result<RxTx, sqlx::Error> {
-    let count = |packets: &str, bytes: &str| -> Result<Count, sqlx::Error> {
-        Ok(Count { packets: unsigned(row.try_get(packets)?), bytes: unsigned(row.try_get(bytes)?) })
-    };
-    Ok(RxTx { rx: count("rx_packets", "rx_bytes")?, tx: count("tx_packets", "tx_bytes")? })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a mean for the eye; neither operand is negative"
-)]
-fn per_second(traffic: &RxTx, seconds: f64) -> RxTx {
-    let mean = |value: u64| (value as f64 / seconds).round() as u64;
-    let count = |count: Count| Count { packets: mean(count.packets), bytes: mean(count.bytes) };
-    RxTx { rx: count(traffic.rx), tx: count(traffic.tx) }
-}
-
-fn time(row: &SqliteRow, column: &str) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn time(row: &SqliteRow, column: &str) -> Result<Timestamp, sqlx::Error> {
     Ok(Timestamp::from_millisecond(row.try_get(column)?).unwrap_or_default())
 }
 
-fn text(row: &SqliteRow, column: &str) -> Result<String, sqlx::Error> {
+pub(super) fn text(row: &SqliteRow, column: &str) -> Result<String, sqlx::Error> {
     Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
 }
 
@@ -363,7 +153,29 @@ fn flow(row: &SqliteRow, seconds: f64) -> Result<FlowRow, sqlx::Error> {
         zero_windows: amount("zero_windows")?,
         resets: amount("resets")?,
         state: text(row, "state_text")?,
-        initiator_owner: None,
-        responder_owner: None,
+        initiator_owner: reference(row, "initiator")?,
+        responder_owner: reference(row, "responder")?,
     })
+}
+
+/// The owner of a flow's end, where it is one and the same over the range.
+fn reference(row: &SqliteRow, end: &str) -> Result<Option<OwnerReference>, sqlx::Error> {
+    let Some(name) = row.try_get::<Option<String>, _>(&*format!("{end}_name"))? else { return Ok(None) };
+    let (pid, started) = process(row, &format!("{end}_pid"), &format!("{end}_started"))?;
+    let number: Option<i64> = row.try_get(&*format!("{end}_owner"))?;
+    Ok(Some(OwnerReference { name, pid, started, quality: quality_of(number.map(|number| number % 8)) }))
+}
+
+/// Pid and start of an owner; none where it is no process.
+pub(super) fn process(
+    row: &SqliteRow,
+    pid: &str,
+    started: &str,
+) -> Result<(Option<u32>, Option<Timestamp>), sqlx::Error> {
+    let pid: Option<i64> = row.try_get(pid)?;
+    let pid = pid.and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid > 0);
+    let started: Option<i64> = row.try_get(started)?;
+    let started =
+        started.filter(|_| pid.is_some()).and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    Ok((pid, started))
 }

@@ -42,17 +42,21 @@ impl Search {
     }
 }
 
-/// Common table expressions: `matched`, the terms, and `matched_flow`, the 5-tuples. Parameters 1 to 3 are the pattern, the
+/// Common table expressions: `matched`, the terms, `matched_owner`, by any of their names or their whole
+/// pid, and `matched_flow`, the 5-tuples. Parameters 1 to 3 are the pattern, the
 /// protocols and the port.
 pub(super) const MATCHED: &str = "matched(id) AS MATERIALIZED (SELECT id FROM term WHERE text LIKE ?1 ESCAPE '\\'), \
-    matched_flow(id) AS MATERIALIZED (SELECT id FROM flow WHERE initiator IN matched \
+    matched_owner(id) AS MATERIALIZED (SELECT id FROM owner WHERE name LIKE ?1 ESCAPE '\\' OR executable LIKE ?1 \
+    ESCAPE '\\' OR user LIKE ?1 ESCAPE '\\' OR unit LIKE ?1 ESCAPE '\\' OR container LIKE ?1 ESCAPE '\\' \
+    OR '%' || pid || '%' = ?1), matched_flow(id) AS MATERIALIZED (SELECT id FROM flow WHERE initiator IN matched \
     UNION SELECT id FROM flow WHERE responder IN matched \
     UNION SELECT id FROM flow WHERE protocol IN (SELECT value FROM json_each(?2)) \
     UNION SELECT id FROM flow WHERE ?3 >= 0 AND (initiator_port = ?3 OR responder_port = ?3))";
 
 /// Condition on a row `r` of `ranked`.
 pub(super) const CONDITION: &str = "(r.name IN matched OR r.label IN matched OR \
-    CASE r.kind WHEN 1 THEN r.key IN matched_flow ELSE r.key IN matched END)";
+    CASE r.kind WHEN 1 THEN r.key IN matched_flow OR r.initiator_owner / 8 IN matched_owner OR \
+    r.responder_owner / 8 IN matched_owner WHEN 6 THEN r.key IN matched_owner ELSE r.key IN matched END)";
 
 #[cfg(test)]
 mod tests {

@@ -112,7 +112,7 @@ impl Store {
         let (table, cte, condition) = match search {
             None => ("span r", String::new(), "?1 IS NULL AND ?2 IS NULL AND ?3 IS NULL"),
             Some(_) => (
-                "json_each('[1,2,3,4,5]') k CROSS JOIN ranked r ON r.kind = k.value",
+                "json_each('[1,2,3,4,5,6]') k CROSS JOIN ranked r ON r.kind = k.value",
                 format!("WITH {MATCHED} "),
                 CONDITION,
             ),
@@ -120,7 +120,7 @@ impl Store {
         let sql = format!(
             "{cte}SELECT DISTINCT {bucket} AS bucket FROM {table} WHERE {condition} AND r.level = ?4 AND r.start >= ?5 \
              AND r.start < ?6 AND {scope} ORDER BY bucket DESC LIMIT ?8",
-            bucket = spans.bucket("r"),
+            bucket = spans.plan.bucket("r"),
             scope = scope::condition("r.interface_id", 7),
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -179,7 +179,7 @@ impl Store {
              {aggregates} FROM span s CROSS JOIN interface i ON i.id = s.interface_id WHERE s.level = ?1 AND \
              s.start >= ?2 AND s.start < ?3 AND {scope} AND \
              bucket IN (SELECT value FROM json_each(?5)) GROUP BY bucket, i.id ORDER BY bucket DESC, i.name",
-            bucket = spans.bucket("s"),
+            bucket = spans.plan.bucket("s"),
             scope = scope::condition("s.interface_id", 4),
             aggregates = PIECES.aggregates,
         );
@@ -214,7 +214,7 @@ impl Store {
             "SELECT {bucket} AS bucket, i.name, t.text, sum(r.rx_packets), sum(r.rx_bytes) FROM ranked r \
              CROSS JOIN interface i ON i.id = r.interface_id CROSS JOIN term t ON t.id = r.key \
              WHERE r.level = ?1 AND r.kind = 5 AND r.start >= ?2 AND r.start < ?3 AND {scope} GROUP BY bucket, i.id, r.key",
-            bucket = spans.bucket("r"),
+            bucket = spans.plan.bucket("r"),
             scope = scope::condition("r.interface_id", 4),
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
@@ -242,19 +242,6 @@ struct Spans<'a> {
     interface: Option<&'a str>,
     from: i64,
     to: i64,
-}
-
-impl Spans<'_> {
-    /// Start of the step that a row lies in. Days begin at local midnight and are no multiples of anything.
-    fn bucket(&self, table: &str) -> String {
-        let Plan { level, step_millis: step } = self.plan;
-        let native = step <= level.millis() && level != Level::Window;
-        if step == 0 || native {
-            format!("{table}.start")
-        } else {
-            format!("{table}.start / {step} * {step}")
-        }
-    }
 }
 
 /// The totals of one interface, named.

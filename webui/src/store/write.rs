@@ -9,7 +9,7 @@ use weir_shared::report::{Gap, InterfaceWindow, Window};
 
 use super::columns::{self, PIECES, signed};
 use super::intern::Numbers;
-use super::{Store, StoreError, ranked};
+use super::{Store, StoreError, events, ranked, sessions};
 
 /// The last entry stored, and the journal it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +94,10 @@ async fn store_entry(
         JournalRecord::Window(window) => insert_window(connection, journal_id, sequence, window).await?,
         JournalRecord::Alert(alert) => insert_alert(connection, journal_id, sequence, alert).await?,
         JournalRecord::Gap(gap) => insert_gap(connection, journal_id, Some(sequence), gap).await?,
-        JournalRecord::Session(_) | JournalRecord::Event(_) => {}
+        JournalRecord::Session(session) => {
+            sessions::insert(connection, journal_id, sequence, session).await?;
+        }
+        JournalRecord::Event(event) => events::insert(connection, journal_id, sequence, event).await?,
     }
     set_position(connection, journal_id, sequence).await?;
     Ok(Stored::New)

@@ -14,6 +14,9 @@ use v1::control_service_server::{ControlService, ControlServiceServer};
 use v1::traffic_service_server::{TrafficService, TrafficServiceServer};
 use weir_shared::journal::JournalEntry;
 use weir_shared::live::Live;
+use weir_shared::process::OwnerRow;
+use weir_shared::report::{FlowRow, Ranked};
+use weir_shared::session::Session;
 use weir_shared::wire::v1;
 
 use super::traffic;
@@ -25,6 +28,12 @@ type Outgoing<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub struct Told {
     pub journal_id: String,
     pub entries: Vec<JournalEntry>,
+    /// What it lists as processes.
+    pub owners: Ranked<OwnerRow>,
+    /// What it lists as flows.
+    pub flows: Ranked<FlowRow>,
+    pub session: Option<Session>,
+    pub threshold: u64,
 }
 
 #[derive(Clone)]
@@ -35,13 +44,33 @@ pub struct Peer {
     stop: CancellationToken,
 }
 
+impl Told {
+    fn new(journal_id: &str, entries: Vec<JournalEntry>) -> Self {
+        let part = traffic::window(traffic::start(), &[7]).interfaces.remove(0);
+        let journal_id = journal_id.to_owned();
+        Self {
+            journal_id,
+            entries,
+            owners: part.owners,
+            flows: part.flows,
+            session: None,
+            threshold: 1 << 20,
+        }
+    }
+}
+
 impl Peer {
+    /// What it tells, to be read or changed.
+    pub fn told<T>(&self, change: impl FnOnce(&mut Told) -> T) -> T {
+        change(&mut self.told.lock().unwrap())
+    }
+
     pub fn start(socket: &Path, journal_id: &str, entries: Vec<JournalEntry>) -> Self {
         if socket.exists() {
             std::fs::remove_file(socket).unwrap();
         }
         let peer = Self {
-            told: Arc::new(Mutex::new(Told { journal_id: journal_id.to_owned(), entries })),
+            told: Arc::new(Mutex::new(Told::new(journal_id, entries))),
             grown: watch::Sender::new(0),
             live: watch::Sender::new(traffic::snapshot(1, 1_000)),
             stop: CancellationToken::new(),
@@ -158,16 +187,17 @@ impl TrafficService for Peer {
         &self,
         _request: Request<v1::ListFlowsRequest>,
     ) -> Result<Response<v1::ListFlowsResponse>, Status> {
-        let list = traffic::window(traffic::start(), &[7]).interfaces.remove(0).flows;
+        let list = self.told(|told| told.flows.clone());
         let since_unix_millis = traffic::start().as_millisecond();
         Ok(Response::new(v1::ListFlowsResponse { since_unix_millis, flows: Some((&list).into()) }))
     }
 
     async fn list_processes(
         &self,
-        _request: Request<v1::ListProcessesRequest>,
+        request: Request<v1::ListProcessesRequest>,
     ) -> Result<Response<v1::ListProcessesResponse>, Status> {
-        let list = traffic::window(traffic::start(), &[7]).interfaces.remove(0).owners;
+        let mut list = self.told(|told| told.owners.clone());
+        list.rows.truncate(usize::try_from(request.into_inner().limit).unwrap());
         let since_unix_millis = traffic::start().as_millisecond();
         Ok(Response::new(v1::ListProcessesResponse { since_unix_millis, owners: Some((&list).into()) }))
     }
@@ -224,6 +254,8 @@ impl ControlService for Peer {
             host_name: "gateway".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             window_millis: 10_000,
+            attribution_grade: "proc".to_owned(),
+            process_threshold_bytes_per_second: self.told(|told| told.threshold),
             ..v1::GetStatusResponse::default()
         }))
     }
@@ -244,37 +276,62 @@ impl ControlService for Peer {
 
     async fn start_session(
         &self,
-        _request: Request<v1::StartSessionRequest>,
+        request: Request<v1::StartSessionRequest>,
     ) -> Result<Response<v1::StartSessionResponse>, Status> {
-        Ok(Response::new(v1::StartSessionResponse::default()))
+        let name = request.into_inner().name;
+        self.told(|told| match &told.session {
+            Some(running) => Err(Status::failed_precondition(format!("{} is running", running.name))),
+            None => {
+                let session = traffic::session(1, &name);
+                told.session = Some(session.clone());
+                Ok(Response::new(v1::StartSessionResponse { session: Some((&session).into()) }))
+            }
+        })
     }
 
     async fn stop_session(
         &self,
         _request: Request<v1::StopSessionRequest>,
     ) -> Result<Response<v1::StopSessionResponse>, Status> {
-        Ok(Response::new(v1::StopSessionResponse::default()))
+        let stopped = self.told(|told| told.session.take());
+        let session = stopped.ok_or_else(|| Status::failed_precondition("no session is running"))?;
+        let session = Session { end: Some(traffic::at(60)), ..session };
+        Ok(Response::new(v1::StopSessionResponse { session: Some((&session).into()) }))
     }
 
     async fn reset_session(
         &self,
         _request: Request<v1::ResetSessionRequest>,
     ) -> Result<Response<v1::ResetSessionResponse>, Status> {
-        Ok(Response::new(v1::ResetSessionResponse::default()))
+        let running = self.told(|told| told.session.take());
+        let before = running.ok_or_else(|| Status::failed_precondition("no session is running"))?;
+        let session = traffic::session(before.id + 1, &before.name);
+        self.told(|told| told.session = Some(session.clone()));
+        let ended = Session { end: Some(traffic::at(60)), ..before };
+        Ok(Response::new(v1::ResetSessionResponse {
+            ended: Some((&ended).into()),
+            session: Some((&session).into()),
+        }))
     }
 
     async fn list_sessions(
         &self,
         _request: Request<v1::ListSessionsRequest>,
     ) -> Result<Response<v1::ListSessionsResponse>, Status> {
-        Ok(Response::new(v1::ListSessionsResponse::default()))
+        let sessions = self.told(|told| told.session.iter().map(Into::into).collect());
+        Ok(Response::new(v1::ListSessionsResponse { sessions }))
     }
 
     async fn set_process_threshold(
         &self,
-        _request: Request<v1::SetProcessThresholdRequest>,
+        request: Request<v1::SetProcessThresholdRequest>,
     ) -> Result<Response<v1::SetProcessThresholdResponse>, Status> {
-        Ok(Response::new(v1::SetProcessThresholdResponse::default()))
+        let bytes_per_second = request.into_inner().bytes_per_second;
+        let previous = self.told(|told| std::mem::replace(&mut told.threshold, bytes_per_second));
+        Ok(Response::new(v1::SetProcessThresholdResponse {
+            previous_bytes_per_second: previous,
+            bytes_per_second,
+        }))
     }
 }
 

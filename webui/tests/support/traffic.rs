@@ -5,10 +5,12 @@ use weir_shared::health::CaptureState;
 use weir_shared::journal::{JournalEntry, JournalRecord};
 use weir_shared::live::{Live, LiveInterface, SecondSeries, Update};
 use weir_shared::net::{Direction, Endpoint, Transport};
+use weir_shared::process::{MatchQuality, Owner, OwnerRow, ParentProcess};
 use weir_shared::report::{
     AddressRow, Count, FlowRow, HostRow, InterfaceWindow, KernelCounters, Ledger, Others, Ranked,
     RankedAddresses, RxTx, Window,
 };
+use weir_shared::session::{Session, SessionInterface};
 
 /// A midnight, in UTC.
 pub fn start() -> Timestamp {
@@ -66,12 +68,48 @@ pub fn flow(number: u32, traffic: RxTx, window: (Timestamp, Timestamp)) -> FlowR
         zero_windows: 0,
         resets: 0,
         state: "established".to_owned(),
-        initiator_owner: None,
+        initiator_owner: Some(process(number).reference()),
         responder_owner: None,
     }
 }
 
-/// A window of ten seconds in which each of `hosts` sent 1,000 bytes and got 500, and others 300 and 200.
+/// A process by number: curl where that is even, else nginx. Every third is in a container.
+pub fn process(number: u32) -> Owner {
+    let even = number.is_multiple_of(2);
+    Owner {
+        name: if even { "curl" } else { "nginx" }.to_owned(),
+        pid: Some(10_000 + number),
+        started: Some(start()),
+        executable: if even { "/usr/bin/curl" } else { "/usr/sbin/nginx" }.to_owned(),
+        command_line: format!("request {number}"),
+        user: if even { "alice" } else { "www-data" }.to_owned(),
+        unit: if even { String::new() } else { "nginx.service".to_owned() },
+        container: if number.is_multiple_of(3) { "docker 0123456789ab".to_owned() } else { String::new() },
+        parents: vec![ParentProcess { pid: 1, name: "systemd".to_owned() }],
+        alive: true,
+        quality: MatchQuality::Exact,
+        reason: String::new(),
+    }
+}
+
+pub fn owner(owner: Owner, traffic: RxTx, window: (Timestamp, Timestamp)) -> OwnerRow {
+    OwnerRow {
+        interface: "eth0".to_owned(),
+        owner,
+        traffic,
+        rx_payload_bytes: traffic.rx.bytes / 2,
+        tx_payload_bytes: traffic.tx.bytes / 2,
+        per_second: RxTx::default(),
+        protocols: vec!["tcp".to_owned(), "https".to_owned()],
+        first_seen: window.0,
+        last_seen: window.1,
+        over_threshold: false,
+        session_traffic: RxTx::default(),
+    }
+}
+
+/// A window of ten seconds in which each of `hosts` sent 1,000 bytes and got 500, and others 300 and 200. The process of
+/// the same number talked to it.
 pub fn window(start: Timestamp, hosts: &[u32]) -> Window {
     let end = start + SignedDuration::from_secs(10);
     let each = both(1_000, 500);
@@ -106,6 +144,10 @@ pub fn window(start: Timestamp, hosts: &[u32]) -> Window {
             rows: hosts.iter().map(|&number| host(number, each, (start, end))).collect(),
             others: Others { rows: 2, traffic: rest },
         },
+        owners: Ranked {
+            rows: hosts.iter().map(|&number| owner(process(number), each, (start, end))).collect(),
+            others: Others { rows: 2, traffic: rest },
+        },
         sources: addresses(1_000, 300),
         destinations: addresses(500, 200),
         ..InterfaceWindow::default()
@@ -115,6 +157,24 @@ pub fn window(start: Timestamp, hosts: &[u32]) -> Window {
     interface.tcp_flags.syn = number;
     interface.application.insert("https".to_owned(), total.sum());
     Window { start, length_millis: 10_000, interfaces: vec![interface] }
+}
+
+/// A session that is running.
+pub fn session(id: u64, name: &str) -> Session {
+    Session {
+        id,
+        name: name.to_owned(),
+        begin: at(10),
+        end: None,
+        gap_millis: 0,
+        traffic: both(1_000, 300),
+        interfaces: vec![SessionInterface {
+            interface: "eth0".to_owned(),
+            captured: both(1_000, 300),
+            kernel: KernelCounters { rx_bytes: 1_001, ..KernelCounters::default() },
+        }],
+        owners: Ranked::default(),
+    }
 }
 
 pub fn entry(sequence: u64, record: JournalRecord) -> JournalEntry {

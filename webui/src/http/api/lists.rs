@@ -14,6 +14,7 @@ use super::super::state::State;
 use super::joined;
 use super::now::collector;
 use super::order::sorted;
+use super::owners;
 use super::query::{Paged, Parameters, csv_file, cursor_text, parameter};
 use crate::store::rows::{AddressSpan, Role};
 
@@ -63,7 +64,15 @@ pub(super) async fn flows(
             since.set(answer.since);
             Ok(answer.list)
         };
-        let list = joined::list(&state, &collector(&state)?, &request(&parameters)?, ask).await?;
+        let (collector, request) = (collector(&state)?, request(&parameters)?);
+        let owners = parameters.owners()?;
+        let list = if owners.is_all() {
+            joined::list(&state, &collector, &request, ask).await?
+        } else {
+            let answer = owners::flows(&collector, request, &owners).await?;
+            since.set(answer.since);
+            answer.list
+        };
         (since.get(), list, None)
     };
     let mut document = flows_document(since, &list);
@@ -75,7 +84,7 @@ pub(super) async fn flows(
     Ok(HttpResponse::Ok().json(Paged { document, next_cursor: next.map(cursor_text) }))
 }
 
-fn request(parameters: &Parameters) -> Result<ListRequest, HttpError> {
+pub(super) fn request(parameters: &Parameters) -> Result<ListRequest, HttpError> {
     Ok(ListRequest {
         interface: parameters.interface().unwrap_or_default(),
         limit: u32::try_from(parameters.limit()?).unwrap_or(u32::MAX),

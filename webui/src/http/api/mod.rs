@@ -3,10 +3,14 @@ mod joined;
 mod lists;
 mod now;
 mod order;
+mod owners;
 mod past;
 mod query;
+mod sessions;
 
 use actix_web::web;
+
+pub(super) use now::collector;
 
 pub(super) fn routes(service: &mut web::ServiceConfig) {
     service
@@ -14,6 +18,10 @@ pub(super) fn routes(service: &mut web::ServiceConfig) {
         .route("/interfaces", web::get().to(now::interfaces))
         .route("/hosts", web::get().to(lists::hosts))
         .route("/flows", web::get().to(lists::flows))
+        .route("/processes", web::get().to(owners::processes))
+        .route("/processes/series", web::get().to(owners::series))
+        .route("/sessions", web::get().to(sessions::sessions))
+        .route("/events", web::get().to(sessions::events))
         .route("/windows", web::get().to(past::windows))
         .route("/protocols", web::get().to(past::protocols))
         .route("/alerts", web::get().to(past::alerts))

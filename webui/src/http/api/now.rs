@@ -10,7 +10,7 @@ use crate::live::hub::LinkState;
 
 /// # Errors
 /// The link to the collector is down, with the reason.
-pub(super) fn collector(state: &State) -> Result<Collector, HttpError> {
+pub(in super::super) fn collector(state: &State) -> Result<Collector, HttpError> {
     state.hub.collector().ok_or_else(|| {
         HttpError::CollectorAway(match state.hub.link() {
             LinkState::Down { reason, .. } => reason,

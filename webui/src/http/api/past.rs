@@ -9,7 +9,6 @@ use super::super::error::HttpError;
 use super::super::state::State;
 use super::order::sorted;
 use super::query::{Paged, Parameters, csv_file, parameter};
-use crate::store::alerts::AlertQuery;
 use crate::store::range::{MOST_POINTS, Range};
 use crate::store::series::SeriesQuery;
 
@@ -99,19 +98,7 @@ pub(super) async fn alerts(
     state: web::Data<State>,
     parameters: web::Query<Parameters>,
 ) -> Result<HttpResponse, HttpError> {
-    let before = match parameters.cursor.as_deref().filter(|text| !text.is_empty()) {
-        Some(text) => {
-            Some(text.parse().map_err(|_| parameter("cursor", text, "the next_cursor of the page before"))?)
-        }
-        None => None,
-    };
-    let range = if parameters.has_range() {
-        parameters.range()?
-    } else {
-        Range { from: Timestamp::MIN, to: Timestamp::MAX }
-    };
-    let query = AlertQuery { range, search: parameters.q.clone(), limit: parameters.limit()?, before };
-    let page = state.store.alerts(&query).await?;
+    let page = state.store.alerts(&parameters.newest_first()?).await?;
     if parameters.is_csv()? {
         return csv_file("alerts", &page.alerts, None);
     }

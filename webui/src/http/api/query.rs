@@ -8,8 +8,10 @@ use weir_shared::json::OthersItem;
 use weir_shared::json::csv::{self, Columns};
 
 use super::super::error::HttpError;
+use crate::store::alerts::AlertQuery;
+use crate::store::list::{Cursor, ListQuery};
+use crate::store::owners::OwnerFilter;
 use crate::store::range::Range;
-use crate::store::rows::{Cursor, ListQuery};
 
 const USUAL_ROWS: usize = 100;
 const MOST_ROWS: usize = 1_000;
@@ -34,6 +36,16 @@ pub(super) struct Parameters {
     pub(super) sort: String,
     pub(super) role: Option<String>,
     pub(super) format: Option<String>,
+    pub(super) group: Option<String>,
+    #[serde(default)]
+    pub(super) session: bool,
+    /// These six say which owners; `-` is those that have none.
+    name: Option<String>,
+    pid: Option<String>,
+    started: Option<String>,
+    user: Option<String>,
+    unit: Option<String>,
+    container: Option<String>,
 }
 
 impl Parameters {
@@ -100,8 +112,42 @@ impl Parameters {
             range: self.range()?,
             interface: self.interface(),
             search: self.q.clone(),
+            owners: self.owners()?,
             limit: self.limit()?,
             after,
+        })
+    }
+}
+
+impl Parameters {
+    /// As alerts, events and sessions are asked for. Without a range all that is kept.
+    pub(super) fn newest_first(&self) -> Result<AlertQuery, HttpError> {
+        let before = match self.cursor.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) => Some(
+                text.parse().map_err(|_| parameter("cursor", text, "the next_cursor of the page before"))?,
+            ),
+            None => None,
+        };
+        let whole = Range { from: Timestamp::MIN, to: Timestamp::MAX };
+        let range = if self.has_range() { self.range()? } else { whole };
+        Ok(AlertQuery { range, search: self.q.clone(), limit: self.limit()?, before })
+    }
+
+    pub(super) fn owners(&self) -> Result<OwnerFilter, HttpError> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let detail =
+            |text: &Option<String>| given(text).map(|text| if text == "-" { String::new() } else { text });
+        let pid = given(&self.pid).map(|text| {
+            text.parse().map_err(|_| parameter("pid", &text, "a number; 0 is what is no process"))
+        });
+        let started = given(&self.started).map(|text| time("started", &text, false));
+        Ok(OwnerFilter {
+            name: given(&self.name),
+            pid: pid.transpose()?,
+            started: started.transpose()?,
+            user: detail(&self.user),
+            unit: detail(&self.unit),
+            container: detail(&self.container),
         })
     }
 }

@@ -1,0 +1,340 @@
+//! The engine's half: asks the thread, keeps its answers, and gives every owner a number for as long as it is remembered.
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use shared::health::{self, Degraded, Losses};
+use shared::process::{MatchQuality, Owner};
+use weir_shared as shared;
+
+use super::clocks::{self, Boot};
+use super::owners::Owners;
+use super::refresh::{self, Answer, Ends, Question, Refresher, Tallies, Verdict};
+use super::sources::Sources;
+use super::{Lookup, Mode, OwnerId, OwnerNews, SocketEnd};
+
+const QUESTIONS_WAITING: usize = 8_192;
+const ANSWERS_WAITING: usize = 64;
+/// Flows' ends that are being looked up, or were lately.
+const MOST_ASKED: usize = 32_768;
+/// An answer is kept this long for a flow that is seen on another interface too. Longer than a question is open.
+const ANSWER_HOLDS: Duration = Duration::from_secs(5);
+
+/// Numbers between those of the kernel and those of processes.
+const FIRST_REASON: u32 = OwnerId::NO_FLOW.0 + 1;
+const MOST_REASONS: usize = (OwnerId::FIRST_PROCESS.0 - FIRST_REASON) as usize;
+
+const SWITCHED_OFF: &str = "attribution is switched off in the configuration";
+const NO_THREAD: &str = "the thread that looks up owners could not be started";
+const THREAD_ENDED: &str = "its owner cannot be told: the thread that looks up owners has ended";
+
+/// Two flows of the same addresses that begin this close to each other are one, seen on two interfaces.
+const SAME_FLOW: u64 = 50_000_000;
+
+#[derive(Clone, Debug)]
+struct Asked {
+    since: Instant,
+    /// When the latest flow of these addresses began that was asked for, nanoseconds since boot.
+    began: Option<u64>,
+    /// When the kernel was asked, and what came out.
+    answer: Option<(u64, Lookup)>,
+}
+
+/// How a flow stands to the latest one of its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Earlier,
+    Same,
+    Later,
+}
+
+impl Asked {
+    fn order(&self, began: Option<u64>) -> Order {
+        match (began, self.began) {
+            (Some(this), Some(latest)) if this.saturating_add(SAME_FLOW) < latest => Order::Earlier,
+            (Some(this), Some(latest)) if this > latest.saturating_add(SAME_FLOW) => Order::Later,
+            _ => Order::Same,
+        }
+    }
+
+    /// What is known of an earlier flow: it had the socket only if that was found before the later flow began.
+    fn earlier(&self) -> Lookup {
+        match (&self.answer, self.began) {
+            (Some((asked, lookup)), Some(latest)) if *asked < latest => lookup.clone(),
+            _ => Lookup::Never(refresh::CLOSED),
+        }
+    }
+}
+
+/// Owners of sockets, for the engine's thread alone; what is slow happens in a thread named `attribution`.
+#[derive(Debug)]
+pub struct Attribution {
+    mode: Mode,
+    thread: Option<Thread>,
+    asked: HashMap<SocketEnd, Asked>,
+    owners: Owners,
+    /// Why nobody was known, by number.
+    reasons: Vec<&'static str>,
+    /// Questions since the thread was woken.
+    unheard: usize,
+    swept: Instant,
+}
+
+#[derive(Debug)]
+struct Thread {
+    questions: SyncSender<Question>,
+    answers: Receiver<Vec<Answer>>,
+    wake: Arc<EventFd>,
+    tallies: Arc<Tallies>,
+    sources: Sources,
+    ended: bool,
+}
+
+impl Attribution {
+    /// Starts the thread. Call it before privileges are given up: the thread keeps for itself what reading other users'
+    /// /proc/PID/fd needs (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH), if it is there, and gives up everything else.
+    pub fn start(mode: Mode) -> Self {
+        let boot = Boot::read();
+        let thread = match mode {
+            Mode::Off => None,
+            Mode::Auto | Mode::Ebpf | Mode::Proc => Thread::start(boot)
+                .inspect_err(|error| tracing::error!(%error, "owners of sockets are not looked up"))
+                .ok(),
+        };
+        Self {
+            mode,
+            thread,
+            asked: HashMap::new(),
+            owners: Owners::new(boot),
+            reasons: Vec::new(),
+            unheard: 0,
+            swept: Instant::now(),
+        }
+    }
+
+    /// Takes in what the thread has found out. True if there was something: ask again for what was [`Lookup::Later`].
+    pub fn poll(&mut self) -> bool {
+        self.wanted();
+        self.sweep();
+        let mut new = false;
+        while let Some(answers) = self.next_answers() {
+            new = true;
+            for answer in answers {
+                self.take(answer);
+            }
+        }
+        new
+    }
+
+    /// As [`Self::lookup_since`] where it is not known when the flow began: no answer serves a second flow.
+    pub fn lookup(&mut self, end: &SocketEnd) -> Lookup {
+        self.lookup_since(end, None)
+    }
+
+    /// Who owns a flow's end. `began`: nanoseconds of the wall clock at the flow's first packet. With it a port that another
+    /// program took meanwhile is never credited to that program, and a flow seen twice is looked up once.
+    ///
+    /// Ask each flow until it is not [`Lookup::Later`], and give up after three seconds: the owner is unknown then.
+    pub fn lookup_since(&mut self, end: &SocketEnd, began: Option<u64>) -> Lookup {
+        let Some(thread) = &self.thread else {
+            return Lookup::Never(if self.mode == Mode::Off { SWITCHED_OFF } else { NO_THREAD });
+        };
+        if thread.ended {
+            return Lookup::Never(THREAD_ENDED);
+        }
+        let began = began.map(|wall| wall.saturating_sub(clocks::wall_offset()));
+        if let Some(asked) = self.asked.get(end) {
+            match (asked.order(began), &asked.answer) {
+                (Order::Earlier, _) => return asked.earlier(),
+                (Order::Same, None) => return Lookup::Later,
+                (Order::Same, Some((_, lookup))) => {
+                    let lookup = lookup.clone();
+                    if began.is_none() {
+                        self.asked.remove(end);
+                    }
+                    return lookup;
+                }
+                (Order::Later, _) => {}
+            }
+        }
+        if self.asked.len() < MOST_ASKED && self.ask(Question::Owner { end: *end, began }) {
+            self.asked.insert(*end, Asked { since: Instant::now(), began, answer: None });
+        }
+        Lookup::Later
+    }
+
+    /// New flows appeared: what was asked since is looked up soon. Does nothing when nothing was asked.
+    pub fn wanted(&mut self) {
+        if self.unheard == 0 {
+            return;
+        }
+        if let Some(thread) = &self.thread
+            && thread.wake.write(1).is_ok()
+        {
+            self.unheard = 0;
+        }
+    }
+
+    /// What an owner is called, its quality as good as it can be: the row's is the match's. None: forgotten, or never told.
+    pub fn process(&self, id: OwnerId) -> Option<Owner> {
+        self.owners.owner(id)
+    }
+
+    /// The owners that a process was, under all its names.
+    pub fn numbers_of(&self, pid: u32, started: Timestamp) -> Vec<OwnerId> {
+        self.owners.numbers_of(pid, started)
+    }
+
+    /// The number that stands for nobody known, for this reason.
+    pub fn unknown(&mut self, reason: &'static str) -> OwnerId {
+        let place = self.reasons.iter().position(|known| *known == reason).or_else(|| {
+            let is_room = self.reasons.len() < MOST_REASONS;
+            is_room.then(|| self.reasons.push(reason)).map(|()| self.reasons.len() - 1)
+        });
+        let number = place.and_then(|place| u32::try_from(place).ok());
+        number.map_or(OwnerId::UNKNOWN, |number| OwnerId(FIRST_REASON + number))
+    }
+
+    /// Why nobody is known, of a number that `unknown` gave; else empty.
+    pub fn reason(&self, id: OwnerId) -> &'static str {
+        let place = id.0.checked_sub(FIRST_REASON).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.reasons.get(place)).copied().unwrap_or_default()
+    }
+
+    /// Takes in a process that an event told of. The same process by another way has the same number. Its details are
+    /// read at once if it still lives; until then they are what the event told.
+    pub fn told(&mut self, news: OwnerNews) -> OwnerId {
+        let (id, incomplete) = self.owners.told(&news);
+        if let Some((pid, start)) = incomplete {
+            self.ask(Question::Details { pid, start });
+        }
+        id
+    }
+
+    /// The grade of what stands in this part, and why.
+    pub fn status(&self) -> health::Attribution {
+        let (grade, reason) = match &self.thread {
+            None if self.mode == Mode::Off => ("off", SWITCHED_OFF.to_owned()),
+            None => ("off", NO_THREAD.to_owned()),
+            Some(thread) => ("proc", thread.sources.describe()),
+        };
+        health::Attribution { grade: grade.to_owned(), reason }
+    }
+
+    /// What it cannot do here, and the way out.
+    pub fn degraded(&self) -> Vec<Degraded> {
+        let Some(thread) = &self.thread else { return Vec::new() };
+        let mut reasons = thread.sources.missing();
+        let unreadable = thread.tallies.unreadable.load(Ordering::Relaxed);
+        if unreadable > 0 && thread.sources.reads_all {
+            reasons.push(format!("{unreadable} processes could not be looked at (too few file descriptors, or a security module): their sockets stay unknown"));
+        }
+        reasons.into_iter().map(|reason| Degraded { part: "attribution".to_owned(), reason }).collect()
+    }
+
+    /// Counted since the start, by name.
+    pub fn losses(&self) -> Losses {
+        let Some(thread) = &self.thread else { return Losses::new() };
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let tallies = &thread.tallies;
+        Losses::from([
+            ("attribution_questions_lost".to_owned(), count(&tallies.questions)),
+            ("attribution_searches_postponed".to_owned(), count(&tallies.postponed)),
+            ("attribution_refused".to_owned(), count(&tallies.refused)),
+            ("owners_forgotten".to_owned(), self.owners.forgotten),
+        ])
+    }
+
+    fn ask(&mut self, question: Question) -> bool {
+        let Some(thread) = &self.thread else { return false };
+        let sent = thread.questions.try_send(question).is_ok();
+        if !sent {
+            thread.tallies.questions.fetch_add(1, Ordering::Relaxed);
+        }
+        self.unheard = self.unheard.saturating_add(1);
+        sent
+    }
+
+    fn next_answers(&mut self) -> Option<Vec<Answer>> {
+        let thread = self.thread.as_mut()?;
+        match thread.answers.try_recv() {
+            Ok(answers) => Some(answers),
+            Err(std::sync::mpsc::TryRecvError::Empty) => None,
+            Err(std::sync::mpsc::TryRecvError::Disconnected) => {
+                thread.ended = true;
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, answer: Answer) {
+        match answer {
+            Answer::Owner { end, began, asked, verdict } => {
+                let lookup = match verdict {
+                    Verdict::Held { processes, quality } => {
+                        Lookup::Found(self.owners.of(&processes), quality)
+                    }
+                    Verdict::Kernel => Lookup::Found(OwnerId::KERNEL, MatchQuality::Kernel),
+                    Verdict::Nobody(reason) => Lookup::Never(reason),
+                };
+                // another flow of the same addresses may be asked for by now
+                if let Some(open) = self.asked.get_mut(&end).filter(|open| open.began == began) {
+                    open.since = Instant::now();
+                    open.answer = Some((asked, lookup));
+                }
+            }
+            Answer::Details(process) => self.owners.complete(&process),
+            Answer::Gone(pid, start) => self.owners.gone(pid, start),
+        }
+    }
+
+    /// Forgets answers that nobody fetches, and questions that were never heard.
+    fn sweep(&mut self) {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.swept) < Duration::from_secs(1) {
+            return;
+        }
+        self.swept = now;
+        self.asked.retain(|_, asked| now.saturating_duration_since(asked.since) < ANSWER_HOLDS);
+        self.owners.sweep();
+    }
+}
+
+impl Thread {
+    fn start(boot: Boot) -> std::io::Result<Self> {
+        let (questions, heard) = sync_channel(QUESTIONS_WAITING);
+        let (answers, told) = sync_channel(ANSWERS_WAITING);
+        let (ready, sources) = sync_channel(1);
+        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let tallies = Arc::new(Tallies::default());
+        let ends =
+            Ends { questions: heard, answers, wake: Arc::clone(&wake), tallies: Arc::clone(&tallies), boot };
+        std::thread::Builder::new().name("attribution".to_owned()).spawn(move || {
+            let opened = Refresher::open(ends);
+            let (refresher, opened) = match opened {
+                Ok((refresher, sources)) => (Some(refresher), Ok(sources)),
+                Err(error) => (None, Err(std::io::Error::other(error))),
+            };
+            // fails only when the other half is gone already, and then the thread ends by itself
+            drop(ready.send(opened));
+            if let Some(refresher) = refresher {
+                refresher.run();
+            }
+        })?;
+        let sources = sources.recv().map_err(std::io::Error::other)??;
+        Ok(Self { questions, answers: told, wake, tallies, sources, ended: false })
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // it looks whether anybody still asks when it is woken, and after the questions' end is closed
+        let (closed, _) = sync_channel(1);
+        self.questions = closed;
+        self.wake.write(1).ok();
+    }
+}

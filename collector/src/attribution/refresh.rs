@@ -1,0 +1,332 @@
+//! The thread that finds owners: asked through a bounded queue, it looks up sockets and their holders, at most ten times a
+//! second and within a share of a core, and sleeps while nobody asks.
+use std::collections::{HashMap, HashSet};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::EventFd;
+use shared::process::MatchQuality;
+use weir_shared as shared;
+
+use super::SocketEnd;
+use super::clocks::Boot;
+use super::holders::{Held, Holders};
+use super::locate::{Located, Locator};
+use super::processes::{self, Process};
+use super::sources::{self, Sources};
+use super::users::Users;
+use crate::privilege::PrivilegeError;
+
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(100);
+/// Of a round's time that may go into looking through /proc/PID/fd.
+const SEARCH_BUDGET: Duration = Duration::from_millis(20);
+/// After a round that took long the pause is this many times as long.
+const REST: u32 = 5;
+/// A question without an answer is given up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a connection may wait to be accepted before its listener is named.
+const ACCEPT_PATIENCE: Duration = Duration::from_millis(500);
+/// How often those alive are looked after, and how many at once.
+const BETWEEN_CENSUSES: Duration = Duration::from_secs(5);
+const MOST_COUNTED: usize = 1_024;
+
+pub(super) const CLOSED: &str = "its socket was closed before it could be looked up";
+pub(super) const NO_HOLDER: &str = "no process holds its socket in a place that can be read";
+pub(super) const NOT_READABLE: &str =
+    "its socket's process may not be read: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing";
+pub(super) const TOO_SLOW: &str = "too many processes to find its owner in time";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    Owner {
+        end: SocketEnd,
+        /// When the flow began, nanoseconds since boot.
+        began: Option<u64>,
+    },
+    /// What a process is called that an event told of: pid and start in clock ticks.
+    Details { pid: u32, start: u64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Held { processes: Vec<Arc<Process>>, quality: MatchQuality },
+    Kernel,
+    Nobody(&'static str),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Owner {
+        end: SocketEnd,
+        /// As asked.
+        began: Option<u64>,
+        /// When the kernel was asked, nanoseconds since boot.
+        asked: u64,
+        verdict: Verdict,
+    },
+    Details(Arc<Process>),
+    /// A process that was told of has gone: pid and start.
+    Gone(u32, u64),
+}
+
+/// Counted by the thread, shown by the engine.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    /// Searches that went on in a later round.
+    pub(super) postponed: AtomicU64,
+    /// Questions that found no room.
+    pub(super) questions: AtomicU64,
+    /// Processes that the last search could not look at.
+    pub(super) unreadable: AtomicU64,
+    /// Dumps or questions that the kernel refused.
+    pub(super) refused: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Open {
+    since: Instant,
+    began: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Refresher {
+    pub(super) questions: Receiver<Question>,
+    pub(super) answers: SyncSender<Vec<Answer>>,
+    pub(super) wake: Arc<EventFd>,
+    pub(super) tallies: Arc<Tallies>,
+    pub(super) boot: Boot,
+    locator: Locator,
+    holders: Holders,
+    users: Users,
+    open: HashMap<SocketEnd, Open>,
+    known: HashMap<u32, Arc<Process>>,
+    /// Told as alive, and not as gone yet.
+    alive: HashMap<u32, u64>,
+    outgoing: Vec<Answer>,
+    next_round: Instant,
+    next_census: Instant,
+}
+
+/// What the engine's half holds of the thread.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) questions: Receiver<Question>,
+    pub(super) answers: SyncSender<Vec<Answer>>,
+    pub(super) wake: Arc<EventFd>,
+    pub(super) tallies: Arc<Tallies>,
+    pub(super) boot: Boot,
+}
+
+impl Refresher {
+    /// Opens what needs privileges, then gives up those that the calling thread does not need.
+    pub(super) fn open(ends: Ends) -> Result<(Self, Sources), PrivilegeError> {
+        let now = Instant::now();
+        let locator = Locator::open();
+        let reads_all = sources::keep_what_is_needed()?;
+        let sources = Sources {
+            has_diag: locator.has_diag(),
+            reads_all,
+            no_events: Some("kernel events are not used".to_owned()),
+        };
+        let refresher = Self {
+            questions: ends.questions,
+            answers: ends.answers,
+            wake: ends.wake,
+            tallies: ends.tallies,
+            boot: ends.boot,
+            locator,
+            holders: Holders::default(),
+            users: Users::default(),
+            open: HashMap::new(),
+            known: HashMap::new(),
+            alive: HashMap::new(),
+            outgoing: Vec::new(),
+            next_round: now,
+            next_census: now,
+        };
+        Ok((refresher, sources))
+    }
+
+    /// Until the engine's half is dropped.
+    pub(super) fn run(mut self) {
+        loop {
+            self.sleep();
+            if !self.take_questions() {
+                return;
+            }
+            let now = Instant::now();
+            if now >= self.next_round && !self.open.is_empty() {
+                self.round(now);
+                let took = now.elapsed();
+                self.next_round = now + BETWEEN_ROUNDS.max(took.saturating_mul(REST));
+            }
+            if now >= self.next_census {
+                self.census();
+                self.next_census = now + BETWEEN_CENSUSES;
+            }
+            self.publish();
+        }
+    }
+
+    /// Until a question comes, a round is due or, while processes are told as alive, the next look at them.
+    fn sleep(&mut self) {
+        let now = Instant::now();
+        let round = (!self.open.is_empty()).then_some(self.next_round);
+        let census = (!self.alive.is_empty()).then_some(self.next_census);
+        let retry = (!self.outgoing.is_empty()).then(|| now + BETWEEN_ROUNDS);
+        let due = [round, census, retry].into_iter().flatten().min();
+        let timeout = due.map_or(PollTimeout::NONE, |due| {
+            let left = due.saturating_duration_since(now).as_millis().saturating_add(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        let mut waited = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        // interrupted or not: what is due is looked at again
+        if poll(&mut waited, timeout).is_ok_and(|ready| ready > 0) {
+            self.wake.read().ok();
+        }
+    }
+
+    /// False: nobody will ask again.
+    fn take_questions(&mut self) -> bool {
+        loop {
+            match self.questions.try_recv() {
+                Ok(Question::Owner { end, began }) => {
+                    self.open.insert(end, Open { since: Instant::now(), began });
+                }
+                Ok(Question::Details { pid, start }) => self.tell_details(pid, start),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn tell_details(&mut self, pid: u32, start: u64) {
+        match self.describe(pid) {
+            Some(process) if process.identity.start.abs_diff(start) <= 1 => {
+                self.outgoing.push(Answer::Details(process));
+            }
+            _ => self.outgoing.push(Answer::Gone(pid, start)),
+        }
+    }
+
+    fn round(&mut self, now: Instant) {
+        let asked = super::clocks::boot_now();
+        self.locator.begin_round();
+        let mut located: Vec<(SocketEnd, Located)> = Vec::with_capacity(self.open.len());
+        for (end, open) in &self.open {
+            let patient = now.saturating_duration_since(open.since) < ACCEPT_PATIENCE;
+            located.push((*end, self.locator.locate(end, patient)));
+        }
+        let wanted: HashSet<u64> = located.iter().flat_map(|(_, located)| located.inodes()).collect();
+        let held = self.holders.seek(&wanted, SEARCH_BUDGET);
+        for (end, located) in located {
+            let verdict = self.judge(&end, located, &held).or_else(|| self.given_up(&end, now));
+            if let Some(verdict) = verdict {
+                let began = self.open.remove(&end).and_then(|open| open.began);
+                self.outgoing.push(Answer::Owner { end, began, asked, verdict });
+            }
+        }
+        self.tallies.postponed.store(self.holders.postponed, Ordering::Relaxed);
+        self.tallies.unreadable.store(self.holders.unreadable.into(), Ordering::Relaxed);
+        self.tallies.refused.store(self.locator.refused, Ordering::Relaxed);
+    }
+
+    fn given_up(&self, end: &SocketEnd, now: Instant) -> Option<Verdict> {
+        let since = self.open.get(end)?.since;
+        (now.saturating_duration_since(since) >= PATIENCE).then_some(Verdict::Nobody(TOO_SLOW))
+    }
+
+    /// None: not decided yet.
+    fn judge(&mut self, end: &SocketEnd, located: Located, held: &HashMap<u64, Held>) -> Option<Verdict> {
+        let (sockets, quality) = match located {
+            Located::Sockets(sockets) => (sockets, MatchQuality::Exact),
+            Located::Listeners(sockets) => (sockets, MatchQuality::Listener),
+            Located::Later => return None,
+            Located::Kernel => return Some(Verdict::Kernel),
+            Located::Nowhere(reason) => return Some(Verdict::Nobody(reason)),
+        };
+        let mut pids: Vec<u32> = Vec::new();
+        let mut unheld = Vec::new();
+        for socket in &sockets {
+            match held.get(&socket.inode) {
+                Some(Held::By(holders)) => pids.extend(holders),
+                Some(Held::ByNobody { all_readable }) => unheld.push((*socket, *all_readable)),
+                Some(Held::Sought) | None => return None,
+            }
+        }
+        // one of several that nobody is known to hold: it may be the one that was used
+        if let Some((socket, all_readable)) = unheld.first() {
+            let kernels = unheld.len() == sockets.len() && *all_readable;
+            if kernels && self.locator.is_the_kernels(socket) {
+                return Some(Verdict::Kernel);
+            }
+            return Some(Verdict::Nobody(if *all_readable { NO_HOLDER } else { NOT_READABLE }));
+        }
+        pids.sort_unstable();
+        pids.dedup();
+        self.name(end, pids, quality)
+    }
+
+    fn name(&mut self, end: &SocketEnd, mut pids: Vec<u32>, quality: MatchQuality) -> Option<Verdict> {
+        // the service manager holds the listeners that it has passed on
+        if pids.len() > 1 {
+            pids.retain(|pid| *pid != 1);
+        }
+        let processes: Vec<Arc<Process>> = pids.iter().filter_map(|pid| self.describe(*pid)).collect();
+        if processes.len() < pids.len() || processes.is_empty() {
+            return None; // one of them went away: whoever is left is found in the next round
+        }
+        if let Some(began) = self.open.get(end).and_then(|open| open.began) {
+            let latest = self.boot.ticks(began).saturating_add(2);
+            if processes.iter().all(|process| process.identity.start > latest) {
+                return Some(Verdict::Nobody(CLOSED)); // the port is somebody else's by now
+            }
+        }
+        let quality = if processes.len() > 1 { MatchQuality::Shared } else { quality };
+        Some(Verdict::Held { processes, quality })
+    }
+
+    /// Read once, and again when another process or another program is found under the pid.
+    fn describe(&mut self, pid: u32) -> Option<Arc<Process>> {
+        let identity = processes::stat(pid).filter(|stat| !stat.is_dead)?.identity;
+        if let Some(known) = self.known.get(&pid).filter(|known| known.identity == identity) {
+            return Some(Arc::clone(known));
+        }
+        let process = Arc::new(processes::describe(pid, &mut self.users)?);
+        self.known.insert(pid, Arc::clone(&process));
+        self.alive.insert(pid, process.identity.start);
+        Some(process)
+    }
+
+    /// Tells which processes have gone. An event would be cheaper, where there are events.
+    fn census(&mut self) {
+        let mut gone = Vec::new();
+        for (pid, start) in self.alive.iter().take(MOST_COUNTED) {
+            let there =
+                processes::stat(*pid).is_some_and(|stat| stat.identity.start == *start && !stat.is_dead);
+            if !there {
+                gone.push((*pid, *start));
+            }
+        }
+        for (pid, start) in gone {
+            self.alive.remove(&pid);
+            self.known.remove(&pid);
+            self.outgoing.push(Answer::Gone(pid, start));
+        }
+    }
+
+    /// A full queue keeps the answers for the next time.
+    fn publish(&mut self) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        match self.answers.try_send(std::mem::take(&mut self.outgoing)) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(answers)) => self.outgoing = answers,
+        }
+    }
+}

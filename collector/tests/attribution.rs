@@ -1,0 +1,171 @@
+//! Real sockets of real processes on loopback are named, and nothing else is: without eBPF.
+mod attribution_lab;
+
+use attribution_lab::{Asker, Child, HERE, TCP, UDP};
+use weir_collector::attribution::{Lookup, OwnerId};
+use weir_shared::process::MatchQuality;
+
+const CONNECT: &str = "
+import socket,sys,time
+s=socket.create_connection(('127.0.0.1',int(sys.argv[1])))
+print(s.getsockname()[1],flush=True)
+sys.stdin.readline()
+";
+const LISTEN: &str = "
+import socket,sys
+s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(5)
+print(s.getsockname()[1],flush=True)
+c=s.accept() if len(sys.argv)>1 else None
+print('accepted',flush=True)
+sys.stdin.readline()
+";
+
+#[test]
+fn both_ends_of_a_connection_are_named() {
+    let mut server = Child::python(LISTEN, &["accept"]);
+    let server_port = server.port();
+    let mut client = Child::python(CONNECT, &[&server_port.to_string()]);
+    let client_port = client.port();
+    server.line();
+    let mut asker = Asker::start();
+    let near = asker.owner(TCP, client_port, server_port, true);
+    let far = asker.owner(TCP, server_port, client_port, false);
+    assert_eq!((near.pid, near.quality), (Some(client.pid()), MatchQuality::Exact));
+    assert_eq!((far.pid, far.quality), (Some(server.pid()), MatchQuality::Exact));
+    assert!(near.name.starts_with("python3"), "{}", near.name);
+    assert!(near.executable.contains("python3"), "{}", near.executable);
+    assert!(near.command_line.contains("create_connection"), "{}", near.command_line);
+    assert!(!near.user.is_empty() && near.alive && near.started.is_some());
+    assert_eq!(near.parents[0].pid, std::process::id());
+}
+
+#[test]
+fn a_connection_that_nobody_accepted_is_its_listeners() {
+    let mut server = Child::python(LISTEN, &[]);
+    let server_port = server.port();
+    let mut client = Child::python(CONNECT, &[&server_port.to_string()]);
+    let client_port = client.port();
+    let owner = Asker::start().owner(TCP, server_port, client_port, false);
+    assert_eq!((owner.pid, owner.quality), (Some(server.pid()), MatchQuality::Listener));
+}
+
+#[test]
+fn a_dead_process_keeps_its_name_and_its_port_goes_to_the_next() {
+    let mut server = Child::python(LISTEN, &["accept"]);
+    let server_port = server.port();
+    let mut asker = Asker::start();
+    let program = "
+import socket,sys
+s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)
+s.bind(('127.0.0.1',int(sys.argv[1])))
+print(s.getsockname()[1],flush=True)
+sys.stdin.readline()
+";
+    let mut first = Child::python(program, &["0"]);
+    let port = first.port();
+    let began = asker.now();
+    let id = asker.found(UDP, port, server_port, true, Some(began)).0;
+    let first_pid = first.pid();
+    first.end();
+    let mut second = Child::perl_bound(port);
+    second.line();
+    let (next, quality) = asker.found(UDP, port, server_port, true, Some(asker.now()));
+    let (old, new) = (asker.attribution.process(id).unwrap(), asker.attribution.process(next).unwrap());
+    assert_eq!((new.pid, quality), (Some(second.pid()), MatchQuality::Exact));
+    assert_eq!(new.name, "perl");
+    assert_eq!(old.pid, Some(first_pid));
+    asker.wait_for(|asker| !asker.attribution.process(id).unwrap().alive);
+    // the earlier flow, asked for again, is not the new program's
+    let earlier = asker.ask(UDP, port, server_port, true, Some(began));
+    assert!(
+        matches!(earlier, Lookup::Never(_)) || earlier == Lookup::Found(id, MatchQuality::Exact),
+        "{earlier:?}"
+    );
+}
+
+#[test]
+fn a_flow_older_than_the_process_that_has_its_port_now_is_unknown() {
+    let mut asker = Asker::start();
+    let began = asker.now();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let mut late = Child::perl_bound(0);
+    let port = late.port();
+    let lookup = asker.ask(UDP, port, 9, true, Some(began));
+    assert!(matches!(lookup, Lookup::Never(reason) if reason.contains("closed")), "{lookup:?}");
+}
+
+#[test]
+fn a_socket_of_several_processes_is_shared_and_says_by_how_many() {
+    let program = "
+import os,socket,sys
+s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('0.0.0.0',0))
+p=s.getsockname()[1]
+for i in range(3):
+    if os.fork()==0:
+        os.read(0,1); os._exit(0)
+print(p,flush=True)
+sys.stdin.readline()
+";
+    let mut server = Child::python(program, &[]);
+    let port = server.port();
+    let mut asker = Asker::start();
+    let (id, quality) = asker.found(UDP, port, 40_000, false, None);
+    let owner = asker.attribution.process(id).unwrap();
+    assert_eq!((owner.pid, quality), (None, MatchQuality::Shared));
+    assert!(owner.reason.starts_with("4 processes of python3"), "{}", owner.reason);
+    assert!(owner.name.starts_with("python3"), "{}", owner.name);
+}
+
+#[test]
+fn a_forked_server_names_the_worker_that_accepted() {
+    let program = "
+import os,socket,sys
+s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(5)
+print(s.getsockname()[1],flush=True)
+if os.fork()==0:
+    c=s.accept(); print(os.getpid(),flush=True); os.read(0,1); os._exit(0)
+sys.stdin.readline()
+";
+    let mut server = Child::python(program, &[]);
+    let server_port = server.port();
+    let mut client = Child::python(CONNECT, &[&server_port.to_string()]);
+    let client_port = client.port();
+    let worker: u32 = server.line().parse().unwrap();
+    let owner = Asker::start().owner(TCP, server_port, client_port, false);
+    assert_eq!((owner.pid, owner.quality), (Some(worker), MatchQuality::Exact));
+}
+
+#[test]
+fn connected_datagrams_and_ipv6_are_named() {
+    let program = "
+import socket,sys
+s=socket.socket(socket.AF_INET6,socket.SOCK_DGRAM); s.connect(('::1',9))
+print(s.getsockname()[1],flush=True)
+sys.stdin.readline()
+";
+    let mut client = Child::python(program, &[]);
+    let port = client.port();
+    let mut asker = Asker::start();
+    let owner = asker.owner_of(attribution_lab::end6(UDP, port, 9));
+    assert_eq!((owner.pid, owner.quality), (Some(client.pid()), MatchQuality::Exact));
+    assert!(matches!(asker.ask(UDP, port, 10, true, None), Lookup::Never(_)));
+}
+
+#[test]
+fn nobody_is_blamed_for_a_port_without_a_socket() {
+    let mut asker = Asker::start();
+    assert!(matches!(asker.ask(TCP, 1, 2, true, None), Lookup::Never(_)));
+    assert!(matches!(asker.ask(UDP, 1, 2, false, None), Lookup::Never(_)));
+    assert_eq!(HERE.to_string(), "127.0.0.1");
+    // an echo that comes from outside is answered by the kernel
+    assert_eq!(asker.ask(1, 700, 700, false, None), Lookup::Found(OwnerId::KERNEL, MatchQuality::Kernel));
+}
+
+#[test]
+fn switched_off_it_says_so() {
+    let mut off = weir_collector::attribution::Attribution::start(weir_collector::attribution::Mode::Off);
+    assert_eq!(off.status().grade, "off");
+    assert!(!off.poll());
+    let end = attribution_lab::end(TCP, 1, 2, true);
+    assert!(matches!(off.lookup(&end), Lookup::Never(reason) if reason.contains("switched off")));
+}

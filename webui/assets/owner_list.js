@@ -1,0 +1,35 @@
+// The list of owners: each process, or put together by program, unit, container or user.
+import { barColumn, bitsColumn, bytesColumn, countColumn, othersRow, textColumn } from "./cells.js";
+import { isProcess, ownerColumn, ownerKey, qualityColumn } from "./owner_cells.js";
+
+const total = (row) => (row.rx_bytes ?? 0) + (row.tx_bytes ?? 0);
+const LABELS = { pid: "Process", program: "Program", unit: "Unit", container: "Container", user: "User" };
+const place = (row) => [row.container, row.unit].filter(Boolean).join(" · ");
+
+/** `now`: with rates. */
+export function ownerList(now, group = "pid", sort = null) {
+  let most = 0;
+  const drop = now ? 2 : 1;
+  return {
+    path: "processes", field: "processes", caption: "Processes", parameters: group === "pid" ? {} : { group },
+    sort: sort ?? { column: "total", descending: true },
+    // what has no owner is grey and last
+    shape: (row) => { most = Math.max(most, total(row)); return { ...row, rest: !isProcess(row) }; },
+    key: (row) => (row.others ? "others" : ownerKey(row, group)),
+    none: "No process moved anything in this range.",
+    rest: (others) => othersRow(others, others, { others: true, pid: null }),
+    columns: [
+      ownerColumn(group, LABELS[group]),
+      ...(group === "pid" ? [{ ...textColumn("pid", "PID", (row) => (row.pid ? String(row.pid) : ""), { drop: 1 }), sort: (row) => row.pid ?? 0, number: true }] : []),
+      ...(group === "pid" ? [] : [countColumn("members", "Processes", (row) => row.members, { drop: 1 })]),
+      ...(group === "user" ? [] : [textColumn("user", "User", (row) => row.user ?? "", { drop: 1 })]),
+      ...(group === "unit" || group === "container" ? [] : [textColumn("unit", "Unit or container", place, { drop: 2 })]),
+      textColumn("protocols", "Protocols", (row) => (row.protocols ?? []).join(", "), { drop: 2 }),
+      qualityColumn({ drop: 1 }),
+      ...(now ? [bitsColumn("rate-in", "▼ now", (row) => row.rx_bits_per_second), bitsColumn("rate-out", "▲ now", (row) => row.tx_bits_per_second)] : []),
+      bytesColumn("in", "▼ In", (row) => row.rx_bytes, { drop }),
+      bytesColumn("out", "▲ Out", (row) => row.tx_bytes, { drop }),
+      barColumn("total", "Total", total, () => most),
+    ],
+  };
+}

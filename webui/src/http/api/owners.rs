@@ -1,0 +1,272 @@
+//! Processes and other owners of traffic: since the collector started, or over a range of the history.
+use std::collections::{BTreeMap, HashSet};
+
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use serde::Serialize;
+use weir_shared::client::{ClientError, Collector, ListRequest};
+use weir_shared::json::{OthersItem, OwnerItem, Rate, Traffic, processes_document};
+use weir_shared::process::{Owner, OwnerReference, OwnerRow, Scope};
+use weir_shared::report::{FlowRow, Others, Ranked, RxTx, Since};
+
+use super::super::error::HttpError;
+use super::super::state::State;
+use super::lists::request;
+use super::now::collector;
+use super::order::sorted;
+use super::query::{Paged, Parameters, csv_file, cursor_text, parameter};
+use crate::store::list::Cursor;
+use crate::store::owners::{Group, OwnerFilter, OwnerSpan};
+
+/// Owners that the collector is asked for where its list is filtered or put together here.
+const MOST_LIVE_ROWS: u32 = 1_000;
+
+/// What a list of owners is made of.
+struct Listed {
+    since: Timestamp,
+    list: Ranked<OwnerSpan>,
+    next: Option<Cursor>,
+}
+
+pub(super) async fn processes(
+    state: web::Data<State>,
+    parameters: web::Query<Parameters>,
+) -> Result<HttpResponse, HttpError> {
+    let group = group(&parameters)?;
+    let listed = if parameters.has_range() {
+        past(&state, &parameters).await?
+    } else {
+        now(&state, &parameters).await?
+    };
+    let Listed { since, list, next } = listed;
+    let next_cursor = next.map(cursor_text);
+    let rows = Ranked { rows: list.rows.iter().map(|span| span.row.clone()).collect(), others: list.others };
+    let document = processes_document(since, &rows);
+    if parameters.is_csv()? {
+        let others = parameters.q.trim().is_empty() && next_cursor.is_none();
+        let items = sorted(document.processes, &parameters.sort);
+        return csv_file("processes", &items, others.then_some(&document.others));
+    }
+    let members = list.rows.iter().map(|span| span.members);
+    let items = document.processes.into_iter().zip(members);
+    let items: Vec<Grouped> = items.map(|(owner, members)| Grouped { owner, members }).collect();
+    let document = GroupsDocument {
+        since,
+        group: group.word(),
+        processes: sorted(items, &parameters.sort),
+        others: document.others,
+    };
+    Ok(HttpResponse::Ok().json(Paged { document, next_cursor }))
+}
+
+/// The document of `weir processes --json`, and how its rows are put together.
+#[derive(Debug, Serialize)]
+struct GroupsDocument {
+    since: Timestamp,
+    group: &'static str,
+    processes: Vec<Grouped>,
+    others: OthersItem,
+}
+
+#[derive(Debug, Serialize)]
+struct Grouped {
+    #[serde(flatten)]
+    owner: OwnerItem,
+    /// How many processes this row stands for.
+    members: u64,
+}
+
+fn group(parameters: &Parameters) -> Result<Group, HttpError> {
+    let all = [Group::Process, Group::Program, Group::Unit, Group::Container, Group::User];
+    let Some(text) = parameters.group.as_deref().filter(|text| !text.is_empty()) else {
+        return Ok(Group::Process);
+    };
+    let found = all.into_iter().find(|group| group.word() == text);
+    found.ok_or_else(|| parameter("group", text, "pid, program, unit, container or user"))
+}
+
+async fn past(state: &State, parameters: &Parameters) -> Result<Listed, HttpError> {
+    let page = state.store.owners(group(parameters)?, &parameters.list()?).await?;
+    Ok(Listed { since: page.range.from, list: page.list, next: page.next })
+}
+
+async fn now(state: &State, parameters: &Parameters) -> Result<Listed, HttpError> {
+    let (group, owners, limit) = (group(parameters)?, parameters.owners()?, parameters.limit()?);
+    let mut request = request(parameters)?;
+    request.of = if parameters.session { Scope::Session } else { Scope::All };
+    if group != Group::Process || !owners.is_all() {
+        request.limit = MOST_LIVE_ROWS;
+    }
+    let mut answer = collector(state)?.processes(&request).await?;
+    if !owners.is_all() {
+        answer.list.rows.retain(|row| owners.matches(&row.owner));
+        answer.list.others = Others::default();
+    }
+    let list = cut(put_together(answer.list, group), limit);
+    Ok(Listed { since: answer.since, list, next: None })
+}
+
+/// Rows of one group become one, the highest first.
+fn put_together(list: Ranked<OwnerRow>, group: Group) -> Ranked<OwnerSpan> {
+    let Ranked { rows, others } = list;
+    let mut groups: BTreeMap<GroupKey, OwnerSpan> = BTreeMap::new();
+    let mut single = Vec::new();
+    for row in rows {
+        let Some(key) = key(&row.owner, group) else {
+            single.push(OwnerSpan { row, members: 1 });
+            continue;
+        };
+        match groups.get_mut(&key) {
+            Some(known) => add(known, &row),
+            None => {
+                groups.insert(key, OwnerSpan { row, members: 1 });
+            }
+        }
+    }
+    single.extend(groups.into_values());
+    single.sort_by_key(|span| std::cmp::Reverse(span.row.traffic.sum().bytes));
+    Ranked { rows: single, others }
+}
+
+/// Whether it is a process, and what it has in common with others.
+type GroupKey = (bool, String);
+
+/// None where each row stays by itself.
+fn key(owner: &Owner, group: Group) -> Option<GroupKey> {
+    let text = match group {
+        Group::Process => return None,
+        _ if owner.pid.is_none() => &owner.name,
+        Group::Program => &owner.name,
+        Group::Unit => &owner.unit,
+        Group::Container => &owner.container,
+        Group::User => &owner.user,
+    };
+    Some((owner.pid.is_some(), text.clone()))
+}
+
+fn add(span: &mut OwnerSpan, other: &OwnerRow) {
+    let OwnerSpan { row, members } = span;
+    *members += 1;
+    row.traffic += other.traffic;
+    row.per_second += other.per_second;
+    row.session_traffic += other.session_traffic;
+    row.rx_payload_bytes = row.rx_payload_bytes.saturating_add(other.rx_payload_bytes);
+    row.tx_payload_bytes = row.tx_payload_bytes.saturating_add(other.tx_payload_bytes);
+    row.first_seen = row.first_seen.min(other.first_seen);
+    row.last_seen = row.last_seen.max(other.last_seen);
+    row.over_threshold |= other.over_threshold;
+    for protocol in &other.protocols {
+        if !row.protocols.contains(protocol) {
+            row.protocols.push(protocol.clone());
+        }
+    }
+    let (all, one) = (&mut row.owner, &other.owner);
+    for (common, text) in [
+        (&mut all.name, &one.name),
+        (&mut all.executable, &one.executable),
+        (&mut all.command_line, &one.command_line),
+        (&mut all.user, &one.user),
+        (&mut all.unit, &one.unit),
+        (&mut all.container, &one.container),
+    ] {
+        if common != text {
+            common.clear();
+        }
+    }
+    if all.parents != one.parents {
+        all.parents.clear();
+    }
+    (all.pid, all.started) = (None, None);
+    all.alive |= one.alive;
+    if one.quality > all.quality {
+        all.quality = one.quality;
+        all.reason.clone_from(&one.reason);
+    }
+}
+
+/// The first rows; the rest goes to the others.
+fn cut(mut list: Ranked<OwnerSpan>, limit: usize) -> Ranked<OwnerSpan> {
+    for span in list.rows.drain(limit.min(list.rows.len())..) {
+        list.others.rows = list.others.rows.saturating_add(1);
+        list.others.traffic += span.row.traffic;
+    }
+    list
+}
+
+/// The flows of the chosen owners, over all interfaces where none is chosen: a process talks over loopback too.
+///
+/// # Errors
+/// The collector does not answer.
+pub(super) async fn flows(
+    collector: &Collector,
+    request: ListRequest,
+    owners: &OwnerFilter,
+) -> Result<Since<Ranked<FlowRow>>, ClientError> {
+    if let OwnerFilter { pid: Some(pid @ 1..), started: Some(started), .. } = *owners {
+        return collector.flows(&ListRequest { of: Scope::Process { pid, started }, ..request }).await;
+    }
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    let all = ListRequest { limit: MOST_LIVE_ROWS, search: String::new(), ..request.clone() };
+    let processes = collector.processes(&all).await?.list.rows;
+    let chosen: HashSet<(String, Option<u32>, Option<Timestamp>)> = (processes.into_iter())
+        .filter(|row| owners.matches(&row.owner))
+        .map(|row| (row.owner.name, row.owner.pid, row.owner.started))
+        .collect();
+    let is_chosen = |owner: &Option<OwnerReference>| {
+        owner.as_ref().is_some_and(|owner| chosen.contains(&(owner.name.clone(), owner.pid, owner.started)))
+    };
+    let mut answer = collector.flows(&ListRequest { limit: MOST_LIVE_ROWS, ..request }).await?;
+    let rows = &mut answer.list.rows;
+    rows.retain(|flow| is_chosen(&flow.initiator_owner) || is_chosen(&flow.responder_owner));
+    rows.truncate(limit);
+    answer.list.others = Others::default();
+    Ok(answer)
+}
+
+#[derive(Debug, Serialize)]
+struct SeriesDocument {
+    from: Timestamp,
+    to: Timestamp,
+    step_seconds: i64,
+    series: Vec<StepItem>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepItem {
+    start: Timestamp,
+    #[serde(flatten)]
+    traffic: Traffic,
+    #[serde(flatten)]
+    rate: Rate,
+}
+
+/// What the chosen owners moved over a range, step by step, oldest first; steps without them are left out.
+pub(super) async fn series(
+    state: web::Data<State>,
+    parameters: web::Query<Parameters>,
+) -> Result<HttpResponse, HttpError> {
+    let (range, interface) = (parameters.range()?, parameters.interface());
+    let (owners, step) = (parameters.owners()?, parameters.step_millis()?);
+    let series = state.store.owner_series(range, interface.as_deref(), &owners, step).await?;
+    let seconds = (series.plan.step_millis / 1_000).max(1);
+    let item = |&(start, traffic): &(Timestamp, RxTx)| StepItem {
+        start,
+        traffic: traffic.into(),
+        rate: mean(traffic, seconds.unsigned_abs()).into(),
+    };
+    Ok(HttpResponse::Ok().json(SeriesDocument {
+        from: series.range.from,
+        to: series.range.to,
+        step_seconds: seconds,
+        series: series.steps.iter().map(item).collect(),
+    }))
+}
+
+fn mean(traffic: RxTx, seconds: u64) -> RxTx {
+    let mut mean = traffic;
+    for count in [&mut mean.rx, &mut mean.tx] {
+        count.packets /= seconds;
+        count.bytes /= seconds;
+    }
+    mean
+}
