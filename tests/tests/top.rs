@@ -111,15 +111,15 @@ fn every_key_does_what_the_help_says() {
     }
     desk.lab.network.send(&["--count", "200", "--pps", "500", "--size", "300"]);
     for (key, shown) in [
-        ("Tab", "hosts;"),
-        ("Right", "flows;"),
-        ("Left", "hosts;"),
-        ("BTab", "processes;"),
-        ("6", "alerts;"),
-        ("5", "packets;"),
-        ("4", "interfaces;"),
-        ("3", "flows;"),
-        ("2", "hosts;"),
+        ("Tab", "Hosts: "),
+        ("Right", "Flows: "),
+        ("Left", "Hosts: "),
+        ("BTab", "Processes: "),
+        ("6", "Alerts: "),
+        ("5", "Packets: "),
+        ("4", "Interfaces: "),
+        ("3", "Flows: "),
+        ("2", "Hosts: "),
     ] {
         terminal.key(key);
         terminal.until_shows(shown);
@@ -188,18 +188,22 @@ fn packets_are_listed_and_filtered_as_they_pass() {
     let desk = Desk::with_top(120, 40, "--interval 0.2 --interface watched0");
     let terminal = &desk.terminal;
     terminal.key("5");
-    terminal.until_shows("packets;");
+    terminal.until_shows("Packets: ");
+    terminal.key("/");
+    terminal.text("udp");
+    terminal.key("Enter");
+    terminal.until_shows("filter `udp`");
     desk.lab.network.send(&["--count", "50", "--pps", "200", "--transport", "udp", "--size", "200"]);
     terminal.until_shows("50 matched");
     terminal.key("/");
-    terminal.text("nonsense here");
+    terminal.text(" and nonsense");
     terminal.key("Enter");
     terminal.until_shows("syntax error");
     terminal.key("/");
-    for _ in 0.."nonsense here".len() {
+    for _ in 0.."udp and nonsense".len() {
         terminal.key("BSpace");
     }
-    terminal.text("tcp");
+    terminal.text("tcp[tcpflags] = tcp-syn");
     terminal.key("Enter");
     terminal.until_shows("0 matched");
     desk.lab.network.send(&["--count", "20", "--pps", "200", "--transport", "udp", "--size", "200"]);

@@ -12,6 +12,7 @@ mod book;
 mod clocks;
 mod diag;
 mod directory;
+mod events;
 mod holders;
 mod locate;
 mod owners;

@@ -120,7 +120,7 @@ fn troubles(state: &State, theme: Theme) -> Vec<Line<'static>> {
     if let Some(attribution) = attribution.filter(|attribution| attribution.grade != "ebpf")
         && !attribution.reason.is_empty()
     {
-        texts.push(format!("owners by {}: {}", attribution.grade, attribution.reason));
+        texts.push(format!("owners {}: {}", attribution.grade, attribution.reason));
     }
     let line = |text: String| Line::from(span(&format!("* {text}"), theme.style(Role::Warning)));
     texts.into_iter().map(line).collect()

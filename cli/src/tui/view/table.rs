@@ -42,10 +42,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     for (index, row) in table.rows.iter().enumerate().skip(first).take(page) {
         lines.push(line(row, &widths, &table.columns, index == chosen, theme));
     }
-    lines.extend(table.others.iter().map(|row| line(row, &widths, &table.columns, false, theme)));
-    if table.rows.is_empty() && table.others.is_none() {
+    if table.rows.is_empty() {
         lines.push(Line::from(span(empty(state), theme.style(Role::Faint))));
     }
+    lines.extend(table.others.iter().map(|row| line(row, &widths, &table.columns, false, theme)));
     for (line, row) in lines.into_iter().zip(area.rows()) {
         frame.render_widget(line, row);
     }
@@ -62,10 +62,8 @@ fn empty(state: &State) -> &'static str {
 
 fn caption(table: &Table, state: &State, theme: Theme) -> Line<'static> {
     let look = state.look();
-    let mut parts = vec![span(
-        &format!("{} {}", table.rows.len(), state.tab.name().to_lowercase()),
-        theme.style(Role::Strong),
-    )];
+    let mut parts =
+        vec![span(&format!("{}: {}", state.tab.name(), table.rows.len()), theme.style(Role::Strong))];
     if let Some(column) = look.sort.and_then(|at| table.columns.get(at)) {
         let over = if column.over.is_empty() { String::new() } else { format!(" ({})", column.over) };
         parts.push(span(&format!(", by {}{over}", column.name), theme.style(Role::Plain)));

@@ -63,7 +63,7 @@ fn the_header_and_the_bar_say_what_matters() {
         assert!(screen.contains(part), "{part}:\n{screen}");
     }
     let large = text(&sample::state(), (120, 40));
-    for part in ["packets/s  gate", "degraded names: for the test", "owners by proc: no BTF"] {
+    for part in ["packets/s  gate", "degraded names: for the test", "owners proc: no BTF"] {
         assert!(large.contains(part), "{part}:\n{large}");
     }
 }
