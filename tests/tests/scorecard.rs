@@ -9,9 +9,7 @@ use weir_tests::scorecard::Card;
 fn card(grade: &str, choice: &str) -> Option<Card> {
     let full = std::env::var("WEIR_SCORECARD").is_ok_and(|form| form == "full");
     let mut lab = Lab::new();
-    lab.configure_collector(&format!(
-        "[capture]\nwindow_seconds = 1\n[process]\nattribution = \"{choice}\"\n"
-    ));
+    lab.configure_collector(&format!("[process]\nattribution = \"{choice}\"\n"));
     let mut ground = Ground::new(&lab.network, lab.folder());
     lab.start_collector();
     let (found, reason) = weir_tests::accounts::grade(&lab);
