@@ -52,6 +52,17 @@ export function textColumn(name, label, text, more = {}) {
   return { name, label, kind: "text", sort: text, draw: (cell, row) => setText(cell, text(row)), ...more };
 }
 
+/** Text in one line, whole as its title. */
+export function lineColumn(name, label, text, more = {}) {
+  return {
+    name, label, kind: "text line", sort: text, ...more,
+    draw: (cell, row) => {
+      setText(cell, text(row));
+      cell.title = text(row);
+    },
+  };
+}
+
 export function timeColumn(name, label, time, more = {}) {
   return {
     name, label, kind: "time", sort: (row) => Date.parse(time(row)), ...more,

@@ -33,8 +33,11 @@ export function ownerQuestion(row, group = "pid") {
   return { name: row.name, pid: row.pid, started: row.started };
 }
 
+/** Its page, over the range that this page shows. */
 export function ownerAddress(question) {
   const query = new URLSearchParams(Object.entries(question));
+  const here = new URLSearchParams(location.search);
+  for (const name of ["range", "from", "to"]) if (here.has(name)) query.set(name, here.get(name));
   if (chosenInterface) query.set("interface", chosenInterface);
   return `/processes?${query}`;
 }
@@ -62,7 +65,7 @@ function note(row, group) {
 /** Name as a link to what is known of it, a word where it is over the threshold, and its command line below. */
 export function ownerColumn(group, label) {
   return {
-    name: "name", label, head: true, sort: (row) => ownerName(row, group),
+    name: "name", label, head: true, kind: "owner", sort: (row) => ownerName(row, group),
     draw: (cell, row) => {
       if (!cell.firstChild) cell.append(element(row.others ? "span" : "a"), element("span", { class: "badge tone-bad", hidden: true }, "over"), element("small", { class: "line" }));
       const [name, over, small] = cell.children;

@@ -145,7 +145,7 @@ function facts(row) {
     ["Processes", row.members > 1 ? String(row.members) : ""],
     ["Command line", row.command_line], ["Executable", row.executable], ["User", row.user], ["Unit", row.unit],
     ["Container", row.container], ["Started by", parents], ["Started", row.started ? moment(row.started) : ""],
-    ["Match", [row.quality, row.reason].filter(Boolean).join(": ")],
+    ["Match", row.reason?.startsWith(row.quality) ? row.reason : [row.quality, row.reason].filter(Boolean).join(": ")],
     ["Protocols", (row.protocols ?? []).join(", ")],
     ["Payload", isProcess(row) ? `▼ ${phrase(bytes(row.rx_payload_bytes))}  ▲ ${phrase(bytes(row.tx_payload_bytes))}` : ""],
     ["Seen", `${moment(row.first_seen)} to ${moment(row.last_seen)}`],

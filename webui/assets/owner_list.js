@@ -1,5 +1,5 @@
 // The list of owners: each process, or put together by program, unit, container or user.
-import { barColumn, bitsColumn, bytesColumn, countColumn, othersRow, textColumn } from "./cells.js";
+import { barColumn, bitsColumn, bytesColumn, countColumn, lineColumn, othersRow, textColumn } from "./cells.js";
 import { isProcess, ownerColumn, ownerKey, qualityColumn } from "./owner_cells.js";
 
 const total = (row) => (row.rx_bytes ?? 0) + (row.tx_bytes ?? 0);
@@ -21,10 +21,10 @@ export function ownerList(now, group = "pid", sort = null) {
     columns: [
       ownerColumn(group, LABELS[group]),
       ...(group === "pid" ? [{ ...textColumn("pid", "PID", (row) => (row.pid ? String(row.pid) : ""), { drop: 1 }), sort: (row) => row.pid ?? 0, number: true }] : []),
-      ...(group === "pid" ? [] : [countColumn("members", "Processes", (row) => row.members, { drop: 1 })]),
-      ...(group === "user" ? [] : [textColumn("user", "User", (row) => row.user ?? "", { drop: 1 })]),
-      ...(group === "unit" || group === "container" ? [] : [textColumn("unit", "Unit or container", place, { drop: 2 })]),
-      textColumn("protocols", "Protocols", (row) => (row.protocols ?? []).join(", "), { drop: 2 }),
+      ...(group === "pid" ? [] : [countColumn("members", "Processes", (row) => (isProcess(row) ? row.members : undefined), { drop: 1 })]),
+      ...(group === "user" ? [] : [lineColumn("user", "User", (row) => row.user ?? "", { drop: 1 })]),
+      ...(group === "unit" || group === "container" ? [] : [lineColumn("unit", "Unit or container", place, { drop: 2 })]),
+      lineColumn("protocols", "Protocols", (row) => (row.protocols ?? []).join(", "), { drop: 2 }),
       qualityColumn({ drop: 1 }),
       ...(now ? [bitsColumn("rate-in", "▼ now", (row) => row.rx_bits_per_second), bitsColumn("rate-out", "▲ now", (row) => row.tx_bits_per_second)] : []),
       bytesColumn("in", "▼ In", (row) => row.rx_bytes, { drop }),

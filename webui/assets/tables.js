@@ -115,7 +115,7 @@ export class Table {
     const column = this.#sort && this.#columns.find((one) => one.name === this.#sort.column);
     if (!column) return rows;
     const turn = this.#sort.descending ? -1 : 1;
-    return [...rows].sort((a, b) => Number(Boolean(a.rest)) - Number(Boolean(b.rest)) || turn * compare(column.sort(a), column.sort(b)));
+    return [...rows].sort((a, b) => rank(a) - rank(b) || turn * compare(column.sort(a), column.sort(b)));
   }
 
   #header(column, sorted) {
@@ -137,6 +137,9 @@ export class Table {
     }
   }
 }
+
+/** What a list does not name is last, and before it what has no name of its own. */
+const rank = (row) => (row.others ? 2 : Number(Boolean(row.rest)));
 
 const classes = (column) => [column.number ? "num" : column.kind ?? "", column.drop ? `drop-${column.drop}` : ""].join(" ").trim() || null;
 
