@@ -13,7 +13,7 @@ const POLL_MILLIS = 3000;
 const API_SORT = {
   packets: "all_packets", in: "rx_bytes", out: "tx_bytes", "rate-in": "rx_bits_per_second", "rate-out": "tx_bits_per_second",
   first: "first_seen", last: "last_seen", time: "start", length: "length_millis", "round-trip": "round_trip_micros",
-  retransmitted: "retransmitted_segments", process: "initiator_owner",
+  retransmitted: "retransmitted_segments",
 };
 
 /** As the live feed knows; before its first word, as the page was served. */

@@ -19,7 +19,7 @@ export function ownerList(now, group = "pid", sort = null) {
     none: "No process moved anything in this range.",
     rest: (others) => othersRow(others, others, { others: true, pid: null }),
     columns: [
-      ownerColumn(group, LABELS[group]),
+      ownerColumn(group, LABELS[group], now),
       ...(group === "pid" ? [{ ...textColumn("pid", "PID", (row) => (row.pid ? String(row.pid) : ""), { drop: 1 }), sort: (row) => row.pid ?? 0, number: true }] : []),
       ...(group === "pid" ? [] : [countColumn("members", "Processes", (row) => (isProcess(row) ? row.members : undefined), { drop: 1 })]),
       ...(group === "user" ? [] : [lineColumn("user", "User", (row) => row.user ?? "", { drop: 1 })]),

@@ -1,4 +1,5 @@
 //! Processes and other owners of traffic: since the collector started, or over a range of the history.
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
 use actix_web::{HttpResponse, web};
@@ -178,9 +179,13 @@ fn add(span: &mut OwnerSpan, other: &OwnerRow) {
     }
     (all.pid, all.started) = (None, None);
     all.alive |= one.alive;
-    if one.quality > all.quality {
-        all.quality = one.quality;
-        all.reason.clone_from(&one.reason);
+    match one.quality.cmp(&all.quality) {
+        Ordering::Greater => {
+            all.quality = one.quality;
+            all.reason.clone_from(&one.reason);
+        }
+        Ordering::Equal if all.reason != one.reason => all.reason.clear(),
+        _ => {}
     }
 }
 
