@@ -1,4 +1,5 @@
 //! Real sockets of real processes on loopback are named, and nothing else is: without eBPF.
+#![cfg(test)]
 mod attribution_lab;
 
 use attribution_lab::{Asker, Child, HERE, TCP, UDP};
@@ -168,4 +169,107 @@ fn switched_off_it_says_so() {
     assert!(!off.poll());
     let end = attribution_lab::end(TCP, 1, 2, true);
     assert!(matches!(off.lookup(&end), Lookup::Never(reason) if reason.contains("switched off")));
+}
+
+/// A connection that is over before anybody asks: only the kernel's events know it.
+const BRIEF: &str = "
+import socket,sys
+s=socket.socket()
+s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)
+# closed by a reset: the port is free at once
+s.setsockopt(socket.SOL_SOCKET,socket.SO_LINGER,b'\\x01\\0\\0\\0\\0\\0\\0\\0')
+s.bind(('127.0.0.1',int(sys.argv[2])))
+s.connect(('127.0.0.1',int(sys.argv[1])))
+print(s.getsockname()[1],flush=True)
+s.close()
+";
+const TAKE_MANY: &str = "
+import socket,sys
+s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(50)
+print(s.getsockname()[1],flush=True)
+while True:
+    c=s.accept()[0]
+    try:
+        while c.recv(9999): pass
+    except OSError: pass
+    c.close()
+";
+
+fn without_events(asker: &Asker) -> bool {
+    let reasons = asker.attribution.degraded();
+    let missing = reasons.iter().find(|degraded| degraded.reason.contains("kernel's events"));
+    if let Some(degraded) = missing {
+        eprintln!("skipped: {}", degraded.reason);
+    }
+    missing.is_some()
+}
+
+#[test]
+fn a_client_that_has_gone_before_it_is_asked_for_is_named_by_the_kernels_events() {
+    let mut asker = Asker::start();
+    if without_events(&asker) {
+        return;
+    }
+    let mut server = Child::python(TAKE_MANY, &[]);
+    let server_port = server.port();
+    let began = asker.now();
+    let mut client = Child::python(BRIEF, &[&server_port.to_string(), "0"]);
+    let (port, pid) = (client.port(), client.pid());
+    client.end();
+    let (id, quality) = asker.found(TCP, port, server_port, true, None);
+    let owner = asker.attribution.process(id).unwrap();
+    assert_eq!((owner.pid, quality), (Some(pid), MatchQuality::Exact));
+    assert!(owner.name.starts_with("python3"), "{}", owner.name);
+    let started = u64::try_from(owner.started.unwrap().as_nanosecond()).unwrap();
+    assert!(started + 100_000_000 > began && started < asker.now(), "{started} {began}");
+    asker.wait_for(|asker| !asker.attribution.process(id).unwrap().alive);
+}
+
+#[test]
+fn a_port_used_by_two_programs_within_a_second_belongs_to_each_in_its_time() {
+    let mut asker = Asker::start();
+    if without_events(&asker) {
+        return;
+    }
+    let mut server = Child::python(TAKE_MANY, &[]);
+    let server_port = server.port();
+    let mut first = Child::python(BRIEF, &[&server_port.to_string(), "0"]);
+    let port = first.port();
+    let first_ended = asker.now();
+    first.end();
+    let mut second = Child::python(BRIEF, &[&server_port.to_string(), &port.to_string()]);
+    assert_eq!(second.port(), port);
+    let second_began = asker.now();
+    second.end();
+    let (old, _) = asker.found(TCP, port, server_port, true, Some(first_ended));
+    let (new, _) = asker.found(TCP, port, server_port, true, Some(second_began));
+    assert_eq!(asker.attribution.process(old).unwrap().pid, Some(first.pid()));
+    assert_eq!(asker.attribution.process(new).unwrap().pid, Some(second.pid()));
+}
+
+#[test]
+fn a_worker_that_closed_its_connection_is_named_and_not_the_listener() {
+    let mut asker = Asker::start();
+    if without_events(&asker) {
+        return;
+    }
+    let program = "
+import os,socket,sys
+s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(5)
+print(s.getsockname()[1],flush=True)
+if os.fork()==0:
+    c=s.accept()[0]; c.recv(9); c.close(); print(os.getpid(),flush=True); os.read(0,1); os._exit(0)
+sys.stdin.readline()
+";
+    let mut server = Child::python(program, &[]);
+    let server_port = server.port();
+    let mut client = Child::python(
+        &BRIEF.replace("s.close()", "s.shutdown(1); s.recv(9)"),
+        &[&server_port.to_string(), "0"],
+    );
+    let port = client.port();
+    let worker: u32 = server.line().parse().unwrap();
+    client.end();
+    let owner = asker.owner(TCP, server_port, port, false);
+    assert_eq!((owner.pid, owner.quality), (Some(worker), MatchQuality::Exact));
 }

@@ -74,44 +74,6 @@ impl fmt::Display for BinaryBytesPerSecond {
     }
 }
 
-/// Not a bandwidth.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is no bandwidth; allowed: a number with B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s, such as `1.5 MiB/s`, or off"
-)]
-pub struct BadBandwidth(String);
-
-/// Bytes a second of `512 KiB/s`, `2MB/s`, `1.5 MiB/s` or `off` (0). Upper and lower case mean the same; `/s` may be left out.
-pub fn bandwidth(text: &str) -> Result<u64, BadBandwidth> {
-    let bad = || BadBandwidth(crate::text::escape(text).into_owned());
-    let lower = text.trim().to_ascii_lowercase();
-    if lower == "off" || lower == "0" {
-        return Ok(0);
-    }
-    let lower = lower.strip_suffix("/s").unwrap_or(&lower).trim_end();
-    let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(bad)?;
-    let (number, unit) = lower.split_at(digits);
-    let scale: u64 = match unit.trim_start() {
-        "b" => 1,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        _ => return Err(bad()),
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.len() > 6 {
-        return Err(bad());
-    }
-    let part =
-        |digits: &str| if digits.is_empty() { Ok(0) } else { digits.parse::<u64>().map_err(|_| bad()) };
-    let fraction_scale = 10_u64.pow(u32::try_from(fraction.len()).map_err(|_| bad())?);
-    let thousandths = part(fraction)?.checked_mul(scale).ok_or_else(bad)? / fraction_scale;
-    part(whole)?.checked_mul(scale).and_then(|bytes| bytes.checked_add(thousandths)).ok_or_else(bad)
-}
-
 /// Prints as `1.23 Mbit/s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BitsPerSecond(pub u64);
@@ -207,17 +169,5 @@ mod tests {
         assert_eq!(PacketCount(7).to_string(), "7");
         assert_eq!("BYTES".parse(), Ok(Units::Bytes));
         assert!("octets".parse::<Units>().unwrap_err().to_string().contains("allowed: bits, bytes"));
-    }
-
-    #[test]
-    fn a_bandwidth_is_read_as_people_write_it() {
-        let read = |text| bandwidth(text).ok();
-        assert_eq!(read("512 KiB/s"), Some(524_288));
-        assert_eq!(read("1.5MiB/s"), Some(1_572_864));
-        assert_eq!(read("2 mb"), Some(2_000_000));
-        assert_eq!((read("off"), read("0"), read("7 B/s")), (Some(0), Some(0), Some(7)));
-        for text in ["", "fast", "12", "1.2.3 MB", "-1 MB/s", "99999999999 GiB/s", ". MB", "1 Mbit/s"] {
-            assert_eq!(read(text), None, "{text}");
-        }
     }
 }

@@ -100,7 +100,7 @@ fn every_key_does_what_the_help_says() {
     let desk = Desk::with_top(80, 24, "");
     let terminal = &desk.terminal;
     let screen = terminal.until_shows("received");
-    for part in ["active processes", "losses", "threshold", "PID NAME", "Alerts and events"] {
+    for part in ["active process", "losses", "threshold", "PID NAME", "Alerts and events"] {
         assert!(screen.contains(part), "{part}:\n{screen}");
     }
     for key in ["h", "?", "H"] {
@@ -111,15 +111,15 @@ fn every_key_does_what_the_help_says() {
     }
     desk.lab.network.send(&["--count", "200", "--pps", "500", "--size", "300"]);
     for (key, shown) in [
-        ("Tab", "hosts;"),
-        ("Right", "flows;"),
-        ("Left", "hosts;"),
-        ("BTab", "processes;"),
-        ("6", "alerts;"),
-        ("5", "packets;"),
-        ("4", "interfaces;"),
-        ("3", "flows;"),
-        ("2", "hosts;"),
+        ("Tab", "Hosts: "),
+        ("Right", "Flows: "),
+        ("Left", "Hosts: "),
+        ("BTab", "Processes: "),
+        ("6", "Alerts: "),
+        ("5", "Packets: "),
+        ("4", "Interfaces: "),
+        ("3", "Flows: "),
+        ("2", "Hosts: "),
     ] {
         terminal.key(key);
         terminal.until_shows(shown);
@@ -188,18 +188,22 @@ fn packets_are_listed_and_filtered_as_they_pass() {
     let desk = Desk::with_top(120, 40, "--interval 0.2 --interface watched0");
     let terminal = &desk.terminal;
     terminal.key("5");
-    terminal.until_shows("packets;");
+    terminal.until_shows("Packets: ");
+    terminal.key("/");
+    terminal.text("udp");
+    terminal.key("Enter");
+    terminal.until_shows("filter `udp`");
     desk.lab.network.send(&["--count", "50", "--pps", "200", "--transport", "udp", "--size", "200"]);
     terminal.until_shows("50 matched");
     terminal.key("/");
-    terminal.text("nonsense here");
+    terminal.text(" and nonsense");
     terminal.key("Enter");
     terminal.until_shows("syntax error");
     terminal.key("/");
-    for _ in 0.."nonsense here".len() {
+    for _ in 0.."udp and nonsense".len() {
         terminal.key("BSpace");
     }
-    terminal.text("tcp");
+    terminal.text("tcp[tcpflags] = tcp-syn");
     terminal.key("Enter");
     terminal.until_shows("0 matched");
     desk.lab.network.send(&["--count", "20", "--pps", "200", "--transport", "udp", "--size", "200"]);
@@ -216,17 +220,17 @@ fn a_session_is_started_reset_and_stopped_by_keys() {
     terminal.until_shows("No session is running");
     terminal.key("s");
     terminal.until("the session is in the header, its start in the panel", |screen| {
-        screen.lines().any(|line| line.starts_with("session ")) && screen.contains("session_started")
+        screen.lines().any(|line| line.starts_with("session ")) && screen.contains("was started by")
     });
     let running = desk.weir(&["session", "list"])["sessions"][0].clone();
     assert_eq!(running["end"], serde_json::Value::Null);
     terminal.key("R");
-    terminal.until_shows("session_reset");
+    terminal.until_shows("was reset");
     let list = desk.weir(&["session", "list"])["sessions"].clone();
     assert_eq!((list.as_array().map(Vec::len), &list[1]["id"]), (Some(2), &running["id"]), "{list}");
     terminal.key("S");
     terminal.until_shows("no session");
-    terminal.until_shows("session_stopped");
+    terminal.until_shows("was stopped by");
     assert!(desk.weir(&["session", "list"])["sessions"][0]["end"].is_string());
 }
 
@@ -240,7 +244,8 @@ fn the_threshold_goes_through_its_steps_and_is_the_collectors() {
         terminal.key("t");
         terminal.until_shows(&format!("threshold {shown} "));
     }
-    terminal.until_shows("threshold_set");
+    terminal.key("6");
+    terminal.until_shows("threshold was set");
     until("the collector has it", Duration::from_secs(5), || {
         let now = desk.weir(&["threshold"])["process_threshold_bytes_per_second"].as_u64();
         (now == Some(512 << 10)).then_some(())
@@ -283,14 +288,20 @@ fn a_lost_collector_is_shown_and_found_again() {
 }
 
 #[test]
-fn an_interface_that_vanishes_is_an_event() {
+fn an_interface_that_vanishes_is_told_below_the_lists() {
     let desk = Desk::with_top(80, 24, "");
+    let state = |screen: &str| {
+        let row = screen.lines().find(|line| line.get(2..).is_some_and(|line| line.starts_with("watched0")));
+        row.and_then(|row| {
+            row.split_whitespace().find(|word| ["up", "gone"].contains(word)).map(str::to_owned)
+        })
+    };
     desk.lab.network.remove_link();
-    desk.terminal.until_shows("interface_gone");
+    desk.terminal.until_shows("watched0 is gone");
     desk.terminal.key("4");
-    desk.terminal.until_shows("gone");
+    desk.terminal.until("the interface is gone", |screen| state(screen).as_deref() == Some("gone"));
     desk.lab.network.add_link();
-    desk.terminal.until_shows("interface_back");
+    desk.terminal.until("the interface is back", |screen| state(screen).as_deref() == Some("up"));
 }
 
 #[test]

@@ -244,6 +244,7 @@ impl Attribution {
         Losses::from([
             ("attribution_questions_lost".to_owned(), count(&tallies.questions)),
             ("attribution_searches_postponed".to_owned(), count(&tallies.postponed)),
+            ("attribution_events_lost".to_owned(), count(&tallies.lost_events)),
             ("attribution_refused".to_owned(), count(&tallies.refused)),
             ("owners_forgotten".to_owned(), self.owners.forgotten),
         ])

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 
 use super::SocketEnd;
 use super::diag::{Diag, DiagError, LISTENING, NOT_TIME_WAIT};
+use super::processes::Identity;
 use super::refresh::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
 use super::tables::{self, Table, TextTable};
@@ -17,6 +18,8 @@ pub(super) enum Located {
     Sockets(Vec<Socket>),
     /// The connection itself is closed or not yet accepted.
     Listeners(Vec<Socket>),
+    /// Told by an event.
+    Process(Identity),
     Later,
     Kernel,
     Nowhere(&'static str),
@@ -26,7 +29,7 @@ impl Located {
     pub(super) fn inodes(&self) -> impl Iterator<Item = u64> {
         let sockets: &[Socket] = match self {
             Self::Sockets(sockets) | Self::Listeners(sockets) => sockets,
-            Self::Later | Self::Kernel | Self::Nowhere(_) => &[],
+            Self::Process(_) | Self::Later | Self::Kernel | Self::Nowhere(_) => &[],
         };
         sockets.iter().map(|socket| socket.inode)
     }

@@ -77,7 +77,7 @@ impl Owners {
 
     /// The owner that one or several processes are together.
     pub(super) fn of(&mut self, processes: &[Arc<Process>]) -> OwnerId {
-        let mut key: Key = processes.iter().map(|process| process.identity.clone()).collect();
+        let mut key: Key = processes.iter().map(|process| self.as_known(&process.identity)).collect();
         key.sort_unstable();
         let owner = match processes {
             [process] => process.owner(self.boot, true),
@@ -94,7 +94,7 @@ impl Owners {
     pub(super) fn told(&mut self, news: &OwnerNews) -> (OwnerId, Option<(u32, u64)>) {
         let start = self.boot.ticks(news.start);
         let name = processes::safe(&news.comm, 64);
-        let key = vec![Identity { pid: news.pid, start, name: name.clone() }];
+        let key = vec![self.as_known(&Identity { pid: news.pid, start, name: name.clone() })];
         if let Some(id) = self.by_key.get(&key).copied() {
             self.touch(id);
             return (id, None);
@@ -129,7 +129,7 @@ impl Owners {
             }
             self.places.insert(cgroup, (process.unit.clone(), process.container.clone()));
         }
-        let key = vec![process.identity.clone()];
+        let key = vec![self.as_known(&process.identity)];
         let Some(entry) = self.by_key.get(&key).and_then(|id| self.entries.get_mut(id)) else { return };
         let told = std::mem::replace(&mut entry.owner, process.owner(self.boot, true));
         let owner = &mut entry.owner;
@@ -145,6 +145,7 @@ impl Owners {
     }
 
     pub(super) fn gone(&mut self, pid: u32, start: u64) {
+        let start = self.as_known(&Identity { pid, start, name: String::new() }).start;
         self.cgroups.remove(&(pid, start));
         for id in self.by_process.get(&(pid, start)).into_iter().flatten() {
             let Some(entry) = self.entries.get_mut(id) else { continue };
@@ -167,6 +168,14 @@ impl Owners {
         for (_, _, id) in order.into_iter().take(over) {
             self.forget(id);
         }
+    }
+
+    /// An event and /proc may round a start to neighbouring ticks; a pid is not used again within one.
+    fn as_known(&self, identity: &Identity) -> Identity {
+        let Identity { pid, start, name } = identity;
+        let starts = [*start, start.saturating_add(1), start.saturating_sub(1)];
+        let known = starts.iter().find(|start| self.by_process.contains_key(&(*pid, **start)));
+        Identity { pid: *pid, start: known.copied().unwrap_or(*start), name: name.clone() }
     }
 
     fn forget(&mut self, id: OwnerId) {
@@ -280,6 +289,14 @@ mod tests {
         assert_eq!(owners.owner(id).unwrap().command_line, "curl 7");
         assert_eq!(owners.of(&[process(7, 100, "curl")]), id);
         assert_eq!(owners.told(&news(7, 1_000_000_123, "curl")), (id, None));
+    }
+
+    #[test]
+    fn a_start_that_was_rounded_to_the_next_tick_is_the_same_process() {
+        let mut owners = owners();
+        let id = owners.of(&[process(7, 100, "curl")]);
+        assert_eq!(owners.of(&[process(7, 101, "curl")]), id);
+        assert_ne!(owners.of(&[process(7, 102, "curl")]), id);
     }
 
     #[test]

@@ -129,6 +129,19 @@ fn parents(mut pid: u32) -> Vec<ParentProcess> {
 }
 
 impl Process {
+    /// One that went away before anything but its identity was known.
+    pub(super) fn dead(identity: Identity) -> Self {
+        Self {
+            identity,
+            executable: String::new(),
+            command_line: String::new(),
+            user: String::new(),
+            unit: String::new(),
+            container: String::new(),
+            parents: Vec::new(),
+        }
+    }
+
     /// As the rest of Weir sees it. Its quality is the best that it can be: each match has its own.
     pub(super) fn owner(&self, boot: Boot, alive: bool) -> shared::process::Owner {
         shared::process::Owner {

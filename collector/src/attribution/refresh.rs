@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
+use shared::error::ErrorChain;
 use shared::process::MatchQuality;
 use weir_shared as shared;
 
 use super::SocketEnd;
 use super::clocks::Boot;
+use super::events::Events;
 use super::holders::{Held, Holders};
 use super::locate::{Located, Locator};
-use super::processes::{self, Process};
+use super::processes::{self, Identity, Process};
+use super::sockets::TCP;
 use super::sources::{self, Sources};
 use super::users::Users;
 use crate::privilege::PrivilegeError;
@@ -33,6 +36,8 @@ const ACCEPT_PATIENCE: Duration = Duration::from_millis(500);
 /// How often those alive are looked after, and how many at once.
 const BETWEEN_CENSUSES: Duration = Duration::from_secs(5);
 const MOST_COUNTED: usize = 1_024;
+/// Processes of which everything that was read is kept.
+const MOST_KNOWN: usize = 16_384;
 
 pub(super) const CLOSED: &str = "its socket was closed before it could be looked up";
 pub(super) const NO_HOLDER: &str = "no process holds its socket in a place that can be read";
@@ -82,6 +87,8 @@ pub(super) struct Tallies {
     pub(super) questions: AtomicU64,
     /// Processes that the last search could not look at.
     pub(super) unreadable: AtomicU64,
+    /// Kernel events that found no room in their ring.
+    pub(super) lost_events: AtomicU64,
     /// Dumps or questions that the kernel refused.
     pub(super) refused: AtomicU64,
 }
@@ -100,6 +107,8 @@ pub(super) struct Refresher {
     pub(super) tallies: Arc<Tallies>,
     pub(super) boot: Boot,
     locator: Locator,
+    /// None: not allowed here.
+    events: Option<Events>,
     holders: Holders,
     users: Users,
     open: HashMap<SocketEnd, Open>,
@@ -126,12 +135,12 @@ impl Refresher {
     pub(super) fn open(ends: Ends) -> Result<(Self, Sources), PrivilegeError> {
         let now = Instant::now();
         let locator = Locator::open();
-        let reads_all = sources::keep_what_is_needed()?;
-        let sources = Sources {
-            has_diag: locator.has_diag(),
-            reads_all,
-            no_events: Some("kernel events are not used".to_owned()),
+        let (events, no_events) = match Events::open() {
+            Ok(events) => (Some(events), None),
+            Err(error) => (None, Some(ErrorChain(&error).to_string())),
         };
+        let reads_all = sources::keep_what_is_needed()?;
+        let sources = Sources { has_diag: locator.has_diag(), reads_all, no_events };
         let refresher = Self {
             questions: ends.questions,
             answers: ends.answers,
@@ -139,6 +148,7 @@ impl Refresher {
             tallies: ends.tallies,
             boot: ends.boot,
             locator,
+            events,
             holders: Holders::default(),
             users: Users::default(),
             open: HashMap::new(),
@@ -183,10 +193,27 @@ impl Refresher {
             let left = due.saturating_duration_since(now).as_millis().saturating_add(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
         });
-        let mut waited = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        let mut waited = vec![PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        let rings = self.events.iter().flat_map(Events::descriptors);
+        waited.extend(rings.map(|ring| PollFd::new(ring, PollFlags::POLLIN)));
         // interrupted or not: what is due is looked at again
-        if poll(&mut waited, timeout).is_ok_and(|ready| ready > 0) {
+        let ready = poll(&mut waited, timeout).is_ok_and(|ready| ready > 0);
+        drop(waited);
+        if ready {
             self.wake.read().ok();
+            self.read_events();
+        }
+    }
+
+    /// Takes in what the kernel told of connections and processes.
+    fn read_events(&mut self) {
+        let Some(events) = &mut self.events else { return };
+        events.read(super::clocks::boot_now());
+        self.tallies.lost_events.store(events.lost, Ordering::Relaxed);
+        for pid in events.take_ended() {
+            if let Some(start) = self.alive.remove(&pid) {
+                self.outgoing.push(Answer::Gone(pid, start));
+            }
         }
     }
 
@@ -215,11 +242,20 @@ impl Refresher {
 
     fn round(&mut self, now: Instant) {
         let asked = super::clocks::boot_now();
+        self.read_events();
         self.locator.begin_round();
         let mut located: Vec<(SocketEnd, Located)> = Vec::with_capacity(self.open.len());
         for (end, open) in &self.open {
             let patient = now.saturating_duration_since(open.since) < ACCEPT_PATIENCE;
-            located.push((*end, self.locator.locate(end, patient)));
+            let party = self.events.as_ref().and_then(|events| events.party(end, open.began));
+            let place = match party {
+                Some(party) => Located::Process(party.identity.clone()),
+                None => self.locator.locate(end, patient),
+            };
+            // its event may be on the way: the socket was closed after the events were read
+            let wait =
+                patient && self.events.is_some() && end.protocol == TCP && place == Located::Nowhere(CLOSED);
+            located.push((*end, if wait { Located::Later } else { place }));
         }
         let wanted: HashSet<u64> = located.iter().flat_map(|(_, located)| located.inodes()).collect();
         let held = self.holders.seek(&wanted, SEARCH_BUDGET);
@@ -245,6 +281,7 @@ impl Refresher {
         let (sockets, quality) = match located {
             Located::Sockets(sockets) => (sockets, MatchQuality::Exact),
             Located::Listeners(sockets) => (sockets, MatchQuality::Listener),
+            Located::Process(identity) => return Some(self.party(&identity)),
             Located::Later => return None,
             Located::Kernel => return Some(Verdict::Kernel),
             Located::Nowhere(reason) => return Some(Verdict::Nobody(reason)),
@@ -269,6 +306,19 @@ impl Refresher {
         pids.sort_unstable();
         pids.dedup();
         self.name(end, pids, quality)
+    }
+
+    /// One that an event told of: with what is read of it if it still lives, else with what the event said.
+    fn party(&mut self, identity: &Identity) -> Verdict {
+        let same = |process: &Arc<Process>| process.identity.start.abs_diff(identity.start) <= 1;
+        let known = self.describe(identity.pid).or_else(|| self.known.get(&identity.pid).cloned());
+        let process = known.filter(same).unwrap_or_else(|| {
+            // it is told as gone after the answer, as soon as it is looked after
+            self.alive.insert(identity.pid, identity.start);
+            self.next_census = Instant::now();
+            Arc::new(Process::dead(identity.clone()))
+        });
+        Verdict::Held { processes: vec![process], quality: MatchQuality::Exact }
     }
 
     fn name(&mut self, end: &SocketEnd, mut pids: Vec<u32>, quality: MatchQuality) -> Option<Verdict> {
@@ -297,13 +347,17 @@ impl Refresher {
             return Some(Arc::clone(known));
         }
         let process = Arc::new(processes::describe(pid, &mut self.users)?);
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
+        }
         self.known.insert(pid, Arc::clone(&process));
         self.alive.insert(pid, process.identity.start);
         Some(process)
     }
 
-    /// Tells which processes have gone. An event would be cheaper, where there are events.
+    /// Tells which processes have gone.
     fn census(&mut self) {
+        self.read_events();
         let mut gone = Vec::new();
         for (pid, start) in self.alive.iter().take(MOST_COUNTED) {
             let there =
@@ -314,7 +368,6 @@ impl Refresher {
         }
         for (pid, start) in gone {
             self.alive.remove(&pid);
-            self.known.remove(&pid);
             self.outgoing.push(Answer::Gone(pid, start));
         }
     }

@@ -17,8 +17,10 @@ pub(super) mod state {
     pub(in crate::attribution) const ESTABLISHED: u8 = 1;
     pub(in crate::attribution) const SYN_SENT: u8 = 2;
     pub(in crate::attribution) const SYN_RECEIVED: u8 = 3;
+    pub(in crate::attribution) const FIN_WAIT_1: u8 = 4;
     pub(in crate::attribution) const CLOSE: u8 = 7;
     pub(in crate::attribution) const CLOSE_WAIT: u8 = 8;
+    pub(in crate::attribution) const LAST_ACK: u8 = 9;
     pub(in crate::attribution) const LISTEN: u8 = 10;
     pub(in crate::attribution) const NEW_SYN_RECEIVED: u8 = 12;
 }

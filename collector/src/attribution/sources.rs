@@ -6,7 +6,7 @@ use crate::privilege::{self, PrivilegeError};
 /// Reading other users' /proc/PID/fd takes both: one to look into the process, one to pass the folder's mode.
 pub(super) const TO_READ_ALL: [Capability; 2] = [Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
 
-/// As found at the start.
+/// What attribution has to work with, as found at the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sources {
     /// Sockets come from sock_diag, not from the text tables.
@@ -42,7 +42,9 @@ impl Sources {
             );
         }
         if let Some(reason) = &self.no_events {
-            missing.push(reason.clone());
+            missing.push(format!(
+                "connections of processes that live under 0.1 s stay unknown, as the kernel's events cannot be read: {reason}"
+            ));
         }
         missing
     }

@@ -22,10 +22,6 @@ impl Table {
         Self { sockets }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.sockets.is_empty()
-    }
-
     /// Every socket of a kind and protocol bound to a port.
     fn bound(&self, kind: Kind, protocol: u8, port: u16) -> &[Socket] {
         let wanted = (kind as u8, protocol, port);

@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use shared::config::{ConfigError, Loaded, Origin, Origins};
+use shared::units::BinaryBytesPerSecond;
 use weir_shared as shared;
 
 use super::{Capture, Config, Detect, Overrides, Process, SnapLength, Socket, State, file};
@@ -39,7 +40,7 @@ pub(super) fn checked(loaded: Loaded<file::File>, overrides: &Overrides) -> Resu
 fn detect(values: &file::Detect, origins: &Origins) -> Result<Detect, ConfigError> {
     const KEY: &str = "detect.process_bandwidth.limit";
     let limit = &values.process_bandwidth.limit;
-    let process_bandwidth = shared::units::bandwidth(limit).map_err(|_| {
+    let BinaryBytesPerSecond(process_bandwidth) = limit.parse().map_err(|_| {
         origins.refuse(KEY, format!("`{limit}`"), "a bandwidth such as 512 KiB/s or 1 MiB/s, or off")
     })?;
     Ok(Detect { process_bandwidth })

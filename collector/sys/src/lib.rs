@@ -1,6 +1,14 @@
 //! The one crate of Weir with `unsafe`: system calls that no safe crate offers. Each block says why it is sound.
+pub mod ring;
+
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+
+mod mounts;
+mod perf;
+
+pub use mounts::mount_for_this_thread;
+pub use perf::PerfRing;
 
 /// Linux allows a process 65,536 supplementary groups (`NGROUPS_MAX`, getgroups(2)).
 const MOST_GROUPS: usize = 65_536;

@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 use weir_collector::attribution::{Attribution, Lookup, Mode, OwnerId, SocketEnd};
 use weir_shared::process::{MatchQuality, Owner};
 
-pub const TCP: u8 = 6;
-pub const UDP: u8 = 17;
-pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
+pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Ends with the test, whatever it does.
-pub struct Child {
+pub(crate) struct Child {
     process: std::process::Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Child {
-    pub fn python(program: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn python(program: &str, arguments: &[&str]) -> Self {
         Self::start(Command::new("python3").arg("-c").arg(program).args(arguments))
     }
 
     /// Bound to a UDP port; tells it.
-    pub fn perl_bound(port: u16) -> Self {
+    pub(crate) fn perl_bound(port: u16) -> Self {
         let program = "use IO::Socket::INET; $|=1; my $s; for (1..200) { $s=IO::Socket::INET->new(Proto=>'udp',\
             LocalAddr=>'127.0.0.1',LocalPort=>$ARGV[0]) and last; select(undef,undef,undef,0.01) } \
             print $s->sockport,\"\\n\"; <STDIN>;";
@@ -36,22 +36,22 @@ impl Child {
         Self { process, lines }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line.trim().to_owned()
     }
 
-    pub fn port(&mut self) -> u16 {
+    pub(crate) fn port(&mut self) -> u16 {
         self.line().parse().unwrap()
     }
 
     /// Ends it and waits until it has gone.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         drop(self.process.stdin.take());
         self.process.wait().unwrap();
     }
@@ -65,33 +65,33 @@ impl Drop for Child {
     }
 }
 
-pub fn end(protocol: u8, local: u16, remote: u16, is_initiator: bool) -> SocketEnd {
+pub(crate) fn end(protocol: u8, local: u16, remote: u16, is_initiator: bool) -> SocketEnd {
     SocketEnd { protocol, local: (HERE, local), remote: (HERE, remote), is_initiator }
 }
 
-pub fn end6(protocol: u8, local: u16, remote: u16) -> SocketEnd {
+pub(crate) fn end6(protocol: u8, local: u16, remote: u16) -> SocketEnd {
     let here = IpAddr::V6(Ipv6Addr::LOCALHOST);
     SocketEnd { protocol, local: (here, local), remote: (here, remote), is_initiator: true }
 }
 
-pub struct Asker {
-    pub attribution: Attribution,
+pub(crate) struct Asker {
+    pub(crate) attribution: Attribution,
 }
 
 impl Asker {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let attribution = Attribution::start(Mode::Proc);
         assert_eq!(attribution.status().grade, "proc");
         Self { attribution }
     }
 
     /// Nanoseconds of the wall clock.
-    pub fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         u64::try_from(now.as_nanos()).unwrap()
     }
 
-    pub fn wait_for(&mut self, done: impl Fn(&mut Self) -> bool) {
+    pub(crate) fn wait_for(&mut self, done: impl Fn(&mut Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done(self) {
             assert!(Instant::now() < deadline, "waited in vain");
@@ -100,7 +100,7 @@ impl Asker {
         }
     }
 
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         protocol: u8,
         local: u16,
@@ -111,7 +111,7 @@ impl Asker {
         self.ask_for(&end(protocol, local, remote, is_initiator), began)
     }
 
-    pub fn ask_for(&mut self, end: &SocketEnd, began: Option<u64>) -> Lookup {
+    pub(crate) fn ask_for(&mut self, end: &SocketEnd, began: Option<u64>) -> Lookup {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let lookup = self.attribution.lookup_since(end, began);
@@ -125,7 +125,7 @@ impl Asker {
         }
     }
 
-    pub fn found(
+    pub(crate) fn found(
         &mut self,
         protocol: u8,
         local: u16,
@@ -139,12 +139,12 @@ impl Asker {
         }
     }
 
-    pub fn owner(&mut self, protocol: u8, local: u16, remote: u16, is_initiator: bool) -> Owner {
+    pub(crate) fn owner(&mut self, protocol: u8, local: u16, remote: u16, is_initiator: bool) -> Owner {
         self.owner_of(end(protocol, local, remote, is_initiator))
     }
 
     /// The row's quality is the match's.
-    pub fn owner_of(&mut self, end: SocketEnd) -> Owner {
+    pub(crate) fn owner_of(&mut self, end: SocketEnd) -> Owner {
         match self.ask_for(&end, None) {
             Lookup::Found(id, quality) => Owner { quality, ..self.attribution.process(id).unwrap() },
             other => panic!("{other:?}"),

@@ -15,8 +15,8 @@ pub struct NotARate(String);
 impl FromStr for BinaryBytesPerSecond {
     type Err = NotARate;
 
-    /// In bytes a second, rounded down; `off` and a plain 0 are 0. `/s` may be left out, case counts only in the prefix's
-    /// `b` of bits (`Mbit`) against `B` of bytes, which must be spelled out.
+    /// In bytes a second, rounded down; `off` and a plain 0 are 0. `/s` may be left out and case does not count: bits are
+    /// spelled `bit`, bytes `B`.
     fn from_str(text: &str) -> Result<Self, NotARate> {
         let bytes = if text.trim().eq_ignore_ascii_case("off") { Some(0) } else { bytes_per_second(text) };
         bytes.map(Self).ok_or_else(|| NotARate(text.to_owned()))

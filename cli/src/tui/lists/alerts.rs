@@ -9,7 +9,7 @@ pub(super) fn table(state: &State) -> Table {
         Column::text("KIND", 15, 22, 5),
         Column::text("STATE", 6, 6, 4),
         Column::text("SUBJECT", 10, 30, 6),
-        Column::text("MESSAGE", 16, 200, 10),
+        Column::text("MESSAGE", 48, 200, 10),
     ];
     let open = state.shown.as_ref().map_or(0, |update| update.open_alerts);
     Table {

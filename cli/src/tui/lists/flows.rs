@@ -8,12 +8,12 @@ use crate::tui::state::{Keyed as _, State};
 pub(super) fn table(state: &State) -> Table {
     let (rows, others) = state.flows();
     let columns = vec![
-        Column::text("PROTOCOL", 9, 12, 6),
-        Column::text("INITIATOR", 15, 45, 9),
-        Column::text("RESPONDER", 15, 45, 10),
+        Column::text("PROTOCOL", 8, 12, 6),
+        Column::text("INITIATOR", 18, 45, 9),
+        Column::text("RESPONDER", 18, 45, 10),
         Column::number(unit(state.units), "UP", 6, 8),
         Column::number(unit(state.units), "DOWN", 6, 8),
-        Column::text("OWNER", 10, 30, 7),
+        Column::text("OWNER", 12, 30, 7),
         Column::number("start", "TOTAL", 7, 5),
         Column::text("NAME", 8, 40, 4),
         Column::text("STATE", 11, 11, 3),

@@ -9,10 +9,10 @@ use crate::tui::state::State;
 
 pub(super) fn table(state: &State) -> Table {
     let columns = vec![
-        Column::text("TIME", 15, 15, 9),
-        Column::text("SOURCE", 15, 45, 8),
-        Column::text("DESTINATION", 15, 45, 10),
-        Column::text("PROTOCOL", 9, 12, 7),
+        Column::text("TIME", 12, 12, 7),
+        Column::text("SOURCE", 18, 45, 9),
+        Column::text("DESTINATION", 18, 45, 10),
+        Column::text("PROTOCOL", 8, 12, 8),
         Column::number("bytes", "LENGTH", 6, 6),
         Column::text("OWNER", 10, 24, 5),
         Column::text("DETAIL", 10, 60, 4),
@@ -47,7 +47,7 @@ pub(in crate::tui) fn protocol(packet: &PacketHeader) -> String {
 }
 
 fn line(number: u64, packet: &PacketHeader, state: &State) -> Row {
-    let time = packet.time.to_zoned(state.zone.clone()).strftime("%H:%M:%S%.6f").to_string();
+    let time = packet.time.to_zoned(state.zone.clone()).strftime("%H:%M:%S%.3f").to_string();
     Row {
         key: number.to_string(),
         cells: vec![

@@ -20,6 +20,7 @@ pub(super) fn table(state: &State) -> Table {
         Column::number(since, "DOWN", 7, 6),
         Column::text("PROTOCOLS", 9, 30, 3),
         Column::text("QUALITY", 8, 8, 2),
+        Column::text("COMMAND", 20, 120, 1),
     ];
     let caption = match in_session {
         Some(session) => format!("totals since the session began, {}", clock(state, session.begin)),
@@ -46,7 +47,9 @@ fn line(row: &OwnerRow, state: &State, in_session: bool) -> Row {
     let pid = owner.pid.map_or_else(Cell::empty, |pid| Cell::number(u64::from(pid), pid.to_string()));
     let ended = owner.pid.is_some() && !owner.alive;
     let name = if ended { format!("{} (ended)", owner.name) } else { owner.name.clone() };
-    let place = [&owner.container, &owner.unit, &owner.user].into_iter().find(|text| !text.is_empty());
+    // without a process there is at best a reason
+    let places = [&owner.container, &owner.unit, &owner.user, &owner.reason];
+    let place = places.into_iter().find(|text| !text.is_empty());
     let [up, down] = totals(if in_session { row.session_traffic } else { row.traffic });
     Row {
         key: row.key(),
@@ -60,6 +63,7 @@ fn line(row: &OwnerRow, state: &State, in_session: bool) -> Row {
             down,
             Cell::text(row.protocols.join(" ")),
             Cell::text(owner.quality.name()),
+            Cell::text(owner.command_line.clone()),
         ],
         mark: match owner.quality {
             _ if row.over_threshold => Mark::Alarm,

@@ -15,7 +15,9 @@ pub(in super::super) trait Keyed {
 impl Keyed for OwnerRow {
     fn key(&self) -> String {
         let started = self.owner.started.map_or(0, |started| started.as_millisecond());
-        format!("{} {} {started} {}", self.interface, self.owner.pid.unwrap_or(0), self.owner.name)
+        // rows without a process differ by their reason
+        let owner = &self.owner;
+        format!("{} {} {started} {} {}", self.interface, owner.pid.unwrap_or(0), owner.name, owner.reason)
     }
 
     fn rate(&self) -> RxTx {

@@ -3,9 +3,11 @@ mod average;
 mod detail;
 mod keyed;
 mod keys;
+mod look;
 mod notes;
 mod packets;
 mod sources;
+mod tab;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::client::Link;
 use shared::health::{InterfaceInfo, Status};
 use shared::live::{LiveInterface, Update};
-use shared::process::OwnerRow;
-use shared::report::{FlowRow, HostRow, Ranked};
+
 use shared::session::Session;
 use shared::units::Units;
 use weir_shared as shared;
@@ -26,98 +27,16 @@ use average::Averaging;
 pub(super) use detail::{Detail, Subject};
 pub(super) use keyed::Keyed;
 pub(super) use keys::Effect;
+pub(super) use look::{Found, Look, Notice, Popup};
 pub(super) use notes::{Level, Note, Notes};
 pub(super) use packets::PacketLines;
+pub(super) use tab::Tab;
 
 use super::lists::{self, Table};
 use super::message::{Answer, Message, Request};
 
 /// How long a notice stays where the keys are.
 const NOTICE: SignedDuration = SignedDuration::from_secs(6);
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tab {
-    #[default]
-    Processes,
-    Hosts,
-    Flows,
-    Interfaces,
-    Packets,
-    Alerts,
-}
-
-impl Tab {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Processes, Self::Hosts, Self::Flows, Self::Interfaces, Self::Packets, Self::Alerts];
-
-    pub(super) fn numbered(digit: char) -> Option<Self> {
-        let number = usize::try_from(digit.to_digit(10)?).ok()?;
-        Self::ALL.get(number.checked_sub(1)?).copied()
-    }
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Processes => "Processes",
-            Self::Hosts => "Hosts",
-            Self::Flows => "Flows",
-            Self::Interfaces => "Interfaces",
-            Self::Packets => "Packets",
-            Self::Alerts => "Alerts",
-        }
-    }
-
-    fn next(self, forward: bool) -> Self {
-        let count = Self::ALL.len();
-        let at = Self::ALL.iter().position(|tab| *tab == self).unwrap_or(0);
-        let to = if forward { (at + 1) % count } else { (at + count - 1) % count };
-        Self::ALL.get(to).copied().unwrap_or_default()
-    }
-}
-
-/// How one tab's list is looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Look {
-    /// Empty: everything. Of packets libpcap's filter language.
-    pub filter: String,
-    /// A column; None is the list's own order: what moves most now, what is newest.
-    pub sort: Option<usize>,
-    /// The row's key, so that the choice stays with it; None is the first.
-    pub chosen: Option<String>,
-    /// Where it was, for when it is gone.
-    pub at: usize,
-}
-
-/// What lies over the list.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Popup {
-    Help {
-        scroll: usize,
-    },
-    /// Which of all, then the interfaces.
-    Interfaces {
-        at: usize,
-    },
-    /// What the filter was before, to go back to.
-    Filter {
-        text: String,
-    },
-    Detail(Box<Detail>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Notice {
-    pub text: String,
-    pub bad: bool,
-    until: Timestamp,
-}
-
-/// Rows that the collector found for a filter, beyond those of the live view.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    Owners(Ranked<OwnerRow>),
-    Hosts(Ranked<HostRow>),
-    Flows(Ranked<FlowRow>),
-}
 
 #[derive(Debug)]
 pub(super) struct State {

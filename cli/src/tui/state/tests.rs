@@ -1,3 +1,5 @@
+use shared::report::Ranked;
+
 use super::*;
 use crate::tui::input::{Intent, Step};
 use crate::tui::sample::{self, MEBIBYTE, at, moved};

@@ -39,7 +39,10 @@ fn first(state: &State, theme: Theme) -> Line<'static> {
     let host = state.status.as_ref().map_or("", |status| status.host_name.as_str());
     Line::from(vec![
         link,
-        span(&format!("  {active} active processes  "), theme.style(Role::Strong)),
+        span(
+            &format!("  {active} active process{}  ", if active == 1 { "" } else { "es" }),
+            theme.style(Role::Strong),
+        ),
         span(&rates, theme.style(Role::Plain)),
         span(host, theme.style(Role::Faint)),
     ])
@@ -120,7 +123,7 @@ fn troubles(state: &State, theme: Theme) -> Vec<Line<'static>> {
     if let Some(attribution) = attribution.filter(|attribution| attribution.grade != "ebpf")
         && !attribution.reason.is_empty()
     {
-        texts.push(format!("owners by {}: {}", attribution.grade, attribution.reason));
+        texts.push(format!("owners {}: {}", attribution.grade, attribution.reason));
     }
     let line = |text: String| Line::from(span(&format!("* {text}"), theme.style(Role::Warning)));
     texts.into_iter().map(line).collect()

@@ -5,7 +5,7 @@ use ratatui::text::Line;
 
 use super::text::span;
 use crate::tui::lists::{Mark, clock};
-use crate::tui::state::{Level, Note, State};
+use crate::tui::state::{Note, State};
 use crate::tui::theme::{Role, Theme};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Theme) {
@@ -28,7 +28,6 @@ fn line(note: &Note, state: &State, theme: Theme) -> Line<'static> {
         Mark::None | Mark::Faint => (" ", Role::Plain),
     };
     let word = if note.state.is_empty() { note.level.name() } else { note.state };
-    let about = if note.level == Level::Event { String::new() } else { format!("{}: ", note.subject) };
-    let text = format!("{sign} {} {word:<8} {} {about}{}", clock(state, note.time), note.kind, note.message);
+    let text = format!("{sign} {} {word:<7} {}", clock(state, note.time), note.message);
     Line::from(span(&text, theme.style(role)))
 }

@@ -22,8 +22,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     let mut lines = Vec::new();
     if area.height >= ROOMY {
         lines.push(caption(&table, state, theme));
-        let over = |column: &Column| column.over.to_owned();
-        lines.push(head(&table, &widths, over, theme.style(Role::Faint)));
+        if table.columns.iter().any(|column| !column.over.is_empty()) {
+            let over = |column: &Column| column.over.to_owned();
+            lines.push(head(&table, &widths, over, theme.style(Role::Faint)));
+        }
     }
     let name = |column: &Column| {
         let sorted = sort.is_some_and(|at| table.columns.get(at) == Some(column));
@@ -42,10 +44,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     for (index, row) in table.rows.iter().enumerate().skip(first).take(page) {
         lines.push(line(row, &widths, &table.columns, index == chosen, theme));
     }
-    lines.extend(table.others.iter().map(|row| line(row, &widths, &table.columns, false, theme)));
-    if table.rows.is_empty() && table.others.is_none() {
+    if table.rows.is_empty() {
         lines.push(Line::from(span(empty(state), theme.style(Role::Faint))));
     }
+    lines.extend(table.others.iter().map(|row| line(row, &widths, &table.columns, false, theme)));
     for (line, row) in lines.into_iter().zip(area.rows()) {
         frame.render_widget(line, row);
     }
@@ -62,10 +64,8 @@ fn empty(state: &State) -> &'static str {
 
 fn caption(table: &Table, state: &State, theme: Theme) -> Line<'static> {
     let look = state.look();
-    let mut parts = vec![span(
-        &format!("{} {}", table.rows.len(), state.tab.name().to_lowercase()),
-        theme.style(Role::Strong),
-    )];
+    let mut parts =
+        vec![span(&format!("{}: {}", state.tab.name(), table.rows.len()), theme.style(Role::Strong))];
     if let Some(column) = look.sort.and_then(|at| table.columns.get(at)) {
         let over = if column.over.is_empty() { String::new() } else { format!(" ({})", column.over) };
         parts.push(span(&format!(", by {}{over}", column.name), theme.style(Role::Plain)));
@@ -112,8 +112,8 @@ fn line(row: &Row, widths: &[u16], columns: &[Column], chosen: bool, theme: Them
     Line::from(Span::styled(text, style))
 }
 
-/// Widths for all columns, 0 for those that find no room: the least kept go first, what is left over goes to those that
-/// can use it, the most kept first.
+/// Widths for all columns, 0 for those that find no room: the least kept go first, what is left over is shared among
+/// those that can use it.
 fn fit(columns: &[Column], width: u16) -> Vec<u16> {
     let mut shown: Vec<bool> = vec![true; columns.len()];
     let need = |shown: &[bool]| -> u16 {
@@ -131,12 +131,17 @@ fn fit(columns: &[Column], width: u16) -> Vec<u16> {
         columns.iter().zip(&shown).map(|(column, shown)| if *shown { column.least } else { 0 }).collect();
     let mut order: Vec<usize> = (0..columns.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(columns.get(*at).map(|column| column.keep)));
-    for at in order {
-        if let (Some(width), Some(column)) = (widths.get_mut(at).filter(|width| **width > 0), columns.get(at))
-        {
-            let more = column.most.saturating_sub(*width).min(spare);
-            *width = width.saturating_add(more);
-            spare = spare.saturating_sub(more);
+    // in turns, so that none takes all
+    let mut grown = true;
+    while grown {
+        grown = false;
+        for at in &order {
+            let (Some(width), Some(column)) = (widths.get_mut(*at), columns.get(*at)) else { continue };
+            if (1..column.most).contains(width) && spare > 0 {
+                *width = width.saturating_add(1);
+                spare = spare.saturating_sub(1);
+                grown = true;
+            }
         }
     }
     widths
@@ -154,7 +159,7 @@ mod tests {
     fn what_matters_least_goes_first_and_room_is_used() {
         let columns = [column(7, 7, 9), column(10, 30, 10), column(10, 20, 1)];
         assert_eq!(fit(&columns, 60), [7, 30, 20]);
-        assert_eq!(fit(&columns, 40), [7, 21, 10]);
+        assert_eq!(fit(&columns, 40), [7, 16, 15]);
         assert_eq!(fit(&columns, 28), [7, 20, 0]);
         assert_eq!(fit(&columns, 12), [0, 12, 0]);
         assert_eq!(fit(&columns, 3), [0, 10, 0], "one stays, and is cut by the screen");
