@@ -6,6 +6,8 @@
 //! close ID      watch NUMBER MOST_PER_SECOND [EXPRESSION…]      stop_watch NUMBER      finish
 //! ```
 //!
+//! `worker_lab owners DIRECTORY` also says who owns which flow, by the kernel programs that are pinned there, else by its own.
+//!
 //! `worker_lab compile EXPRESSION…` compiles one filter, `worker_lab send ADDRESS:PORT COUNT PER_MILLISECOND` sends so many
 //! datagrams of 18 bytes (60 on the wire), at most so many a millisecond. `worker_lab escape WAY` confines itself like the
 //! worker and then tries what a worker in wrong hands might.
@@ -14,10 +16,11 @@ use std::io::BufRead;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use weir_collector::attribution::{Mode, ebpf};
 use weir_collector::capture::lengths::SnapLength;
 use weir_collector::capture::live::Wanted;
 use weir_collector::flows::own::OwnAddresses;
-use weir_collector::flows::record::{Counters, TrafficRecord};
+use weir_collector::flows::record::{Counters, OwnerMark, TrafficRecord};
 use weir_collector::worker::filter::{self, Program};
 use weir_collector::worker::hidden_main;
 use weir_collector::worker::records::{Command, Open, Record, Watch};
@@ -37,7 +40,18 @@ fn main() -> ExitCode {
         Some(("escape", [way])) => return escape(way),
         _ => {}
     }
-    let (supervisor, handle) = match Supervisor::start() {
+    let owners = match arguments.as_slice() {
+        [word, directory] if word == "owners" => match ebpf::start(Mode::Ebpf, directory.as_ref()) {
+            Ok(started) => started.source,
+            Err(error) => {
+                eprintln!("{}", weir_shared::error::ErrorChain(&error));
+                return ExitCode::from(78);
+            }
+        },
+        _ => None,
+    };
+    let with_flows = owners.is_some();
+    let (supervisor, handle) = match Supervisor::start(owners) {
         Ok(started) => started,
         Err(error) => {
             eprintln!("{error}");
@@ -46,6 +60,9 @@ fn main() -> ExitCode {
     };
     let reader = std::thread::spawn(move || read_commands(&handle));
     let served = supervisor.run(|event| {
+        if with_flows {
+            owned(&event).iter().for_each(|shown| println!("{shown}"));
+        }
         if let Some(shown) = shown(event) {
             println!("{shown}");
         }
@@ -187,6 +204,34 @@ fn shown(event: Event) -> Option<Value> {
     })
 }
 
+/// Owners and flows, a line each.
+fn owned(event: &Event) -> Vec<Value> {
+    let mark = |mark: &OwnerMark| json!([mark.owner, format!("{:?}", mark.quality).to_lowercase()]);
+    match event {
+        Event::Record(Record::Owners(owners)) => owners
+            .iter()
+            .map(|owner| {
+                json!({"event": "owner", "number": owner.number, "pid": owner.pid, "name": owner.name,
+                       "executable": owner.executable, "command_line": owner.command_line, "user": owner.user})
+            })
+            .collect(),
+        Event::Record(Record::Traffic { id, record: TrafficRecord::Flows(record) }) => record
+            .flows
+            .iter()
+            .map(|row| {
+                let identity = row.identity.map(|it| {
+                    json!({"protocol": it.protocol, "here": it.here(),
+                           "ends": [[it.initiator, it.initiator_port], [it.responder, it.responder_port]]})
+                });
+                json!({"event": "flow", "id": id, "slot": row.slot, "generation": row.generation,
+                       "identity": identity, "bytes": row.forward.bytes + row.backward.bytes,
+                       "owners": row.owners.iter().map(mark).collect::<Vec<_>>()})
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn record_shown(record: Record) -> Option<Value> {
     Some(match record {
         Record::Opened { id, link_type, micros } => {
@@ -203,7 +248,8 @@ fn record_shown(record: Record) -> Option<Value> {
         }),
         Record::Traffic { id, record } => return traffic_shown(id, record),
         Record::Done => json!({"event": "done"}),
-        Record::Ready { .. } | Record::Alive => return None,
+        Record::OwnerEventsLost { events } => json!({"event": "owner_events_lost", "events": events}),
+        Record::Owners(_) | Record::Ready { .. } | Record::Alive => return None,
     })
 }
 

@@ -8,6 +8,7 @@ use shared::error::{ErrorChain, exit};
 use shared::telemetry::LogLevel;
 use weir_shared as shared;
 
+use crate::attribution::ebpf;
 use crate::config::{self, Config, Overrides};
 use crate::worker::filter::ETHERNET;
 use crate::{daemon, interface, replay};
@@ -57,6 +58,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Kernel programs that name the owners of sockets
+    Ebpf {
+        #[command(subcommand)]
+        command: ebpf::command::Command,
+    },
     /// Read the configuration and say what is wrong
     Check,
 }
@@ -66,6 +72,7 @@ impl Arguments {
         match self.command {
             Some(Command::Replay(options)) => replay::run(&options, self.common.config.as_deref()),
             Some(Command::Interfaces { json }) => interfaces(&self.common, json),
+            Some(Command::Ebpf { command }) => ebpf(&self.common, &command),
             Some(Command::Check) => check(&self.common),
             Some(Command::Run) | None => daemon::main(&self.common),
         }
@@ -81,6 +88,20 @@ fn interfaces(common: &Common, json: bool) -> ExitCode {
         Err(error) => return fail(&error, exit::USAGE),
     };
     match interface::command(&config.capture.interfaces, json) {
+        Ok(text) => print(&text),
+        Err(error) => fail(&error, exit::FAILED),
+    }
+}
+
+fn ebpf(common: &Common, command: &ebpf::command::Command) -> ExitCode {
+    let directory = match command.directory() {
+        Some(directory) => directory.to_owned(),
+        None => match Config::load(common.config.as_deref(), &Overrides::from(common)) {
+            Ok(config) => config.process.pin_directory,
+            Err(error) => return fail(&error, exit::USAGE),
+        },
+    };
+    match command.run(&directory) {
         Ok(text) => print(&text),
         Err(error) => fail(&error, exit::FAILED),
     }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
 use crate::attribution::Attribution;
+use crate::attribution::ebpf::{self, EbpfError};
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
@@ -47,6 +48,8 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("socket")]
     Socket(#[from] SocketError),
+    #[error("process.attribution = \"ebpf\"")]
+    Owners(#[from] EbpfError),
     #[error("privileges")]
     Privilege(#[from] PrivilegeError),
     #[error("{step}")]
@@ -57,7 +60,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => exit::USAGE,
-            Self::Socket(_) | Self::Privilege(_) => exit::SETUP,
+            Self::Socket(_) | Self::Owners(_) | Self::Privilege(_) => exit::SETUP,
             Self::Log(_) | Self::Run { .. } => exit::FAILED,
         }
     }
@@ -86,7 +89,8 @@ fn run(common: &Common) -> Result<(), Failure> {
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    let (supervisor, worker) = Supervisor::start().map_err(at("start the capture worker"))?;
+    let programs = ebpf::start(config.process.attribution, &config.process.pin_directory)?;
+    let (supervisor, worker) = Supervisor::start(programs.source).map_err(at("start the capture worker"))?;
     let directory = &config.state.directory;
     let journal = Journal::open(directory, config.state.journal).map_err(at("open the journal"))?;
     let journal = Arc::new(journal);
@@ -97,13 +101,9 @@ fn run(common: &Common) -> Result<(), Failure> {
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
-    let engine = spawn_engine(
-        &config,
-        worker.clone(),
-        (counters, kept, attribution),
-        Arc::clone(&journal),
-        (&input, inputs),
-    )?;
+    let opened =
+        Opened { attribution, programs: programs.outcome, counters, kept, journal: Arc::clone(&journal) };
+    let engine = spawn_engine(&config, worker.clone(), opened, (&input, inputs))?;
     let stop = CancellationToken::new();
     let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
     let rpc =
@@ -127,13 +127,22 @@ fn run(common: &Common) -> Result<(), Failure> {
     closed.map_err(|_| at("rpc")("its thread panicked"))?.map_err(at("serve gRPC"))
 }
 
+/// What was opened before privileges were given up, for the engine.
+struct Opened {
+    attribution: Attribution,
+    programs: ebpf::Outcome,
+    counters: Counters,
+    kept: (Kept, kept::Contents),
+    journal: Arc<Journal>,
+}
+
 fn spawn_engine(
     config: &Config,
     worker: WorkerHandle,
-    (counters, kept, attribution): (Counters, (Kept, kept::Contents), Attribution),
-    journal: Arc<Journal>,
+    opened: Opened,
     (input, inputs): (&SyncSender<Input>, Receiver<Input>),
 ) -> Result<JoinHandle<()>, Failure> {
+    let Opened { attribution, programs, counters, kept, journal } = opened;
     let links = input.clone();
     // fails only when the engine has ended
     let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
@@ -142,6 +151,7 @@ fn spawn_engine(
         settings: CaptureSettings::from(&config.capture),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
         attribution,
+        programs,
         traffic: Traffic::new(window::Settings {
             rows: config.capture.window_rows,
             ..window::Settings::default()

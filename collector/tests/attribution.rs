@@ -217,12 +217,12 @@ fn a_client_that_has_gone_before_it_is_asked_for_is_named_by_the_kernels_events(
     let (port, pid) = (client.port(), client.pid());
     client.end();
     let (id, quality) = asker.found(TCP, port, server_port, true, None);
-    let owner = asker.attribution.owner(id).unwrap();
+    let owner = asker.attribution.process(id).unwrap();
     assert_eq!((owner.pid, quality), (Some(pid), MatchQuality::Exact));
     assert!(owner.name.starts_with("python3"), "{}", owner.name);
     let started = u64::try_from(owner.started.unwrap().as_nanosecond()).unwrap();
     assert!(started + 100_000_000 > began && started < asker.now(), "{started} {began}");
-    asker.wait_for(|asker| !asker.attribution.owner(id).unwrap().alive);
+    asker.wait_for(|asker| !asker.attribution.process(id).unwrap().alive);
 }
 
 #[test]
@@ -243,8 +243,8 @@ fn a_port_used_by_two_programs_within_a_second_belongs_to_each_in_its_time() {
     second.end();
     let (old, _) = asker.found(TCP, port, server_port, true, Some(first_ended));
     let (new, _) = asker.found(TCP, port, server_port, true, Some(second_began));
-    assert_eq!(asker.attribution.owner(old).unwrap().pid, Some(first.pid()));
-    assert_eq!(asker.attribution.owner(new).unwrap().pid, Some(second.pid()));
+    assert_eq!(asker.attribution.process(old).unwrap().pid, Some(first.pid()));
+    assert_eq!(asker.attribution.process(new).unwrap().pid, Some(second.pid()));
 }
 
 #[test]

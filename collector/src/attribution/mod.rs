@@ -2,7 +2,8 @@
 //!
 //! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers: `diag`
 //! and `tables` say which socket an end belongs to, `holders` which processes hold it, `processes` and `units` what those
-//! are called. `events` keeps what a socket or a process that has gone can no longer tell.
+//! are called. `events` keeps what a socket or a process that has gone can no longer tell. `ebpf` loads the kernel programs
+//! whose news the capture worker reads instead, where it may.
 use std::net::IpAddr;
 
 use shared::process::MatchQuality;
@@ -12,6 +13,7 @@ mod book;
 mod clocks;
 mod diag;
 mod directory;
+pub mod ebpf;
 mod events;
 mod holders;
 mod locate;

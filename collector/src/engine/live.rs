@@ -146,7 +146,7 @@ impl Engine {
             started: self.started,
             uptime_seconds: u64::try_from(uptime).unwrap_or(0),
             ledger: self.ledger_of_totals(),
-            attribution: self.owners.attribution.status(),
+            attribution: self.owners.programs.status(self.owners.attribution.status()),
             degraded: self.degraded(),
             losses: self.losses(),
             last_sequence: self.last_sequence(),
@@ -189,6 +189,7 @@ impl Engine {
         }
         add("journal_records", self.backlog.lost);
         add("refused_records", self.refused_records);
+        add("owner_events_lost", self.owner_events_lost);
         add("suppressed_alerts", self.alerts.suppressed);
         add("owners_not_asked_for", self.owners.unasked);
         for (name, count) in self.owners.attribution.losses() {

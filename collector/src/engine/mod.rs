@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use shared::health::Degraded;
 use weir_shared as shared;
 
-use crate::attribution::Attribution;
+use crate::attribution::{Attribution, ebpf};
 use crate::capture::lengths::SnapLength;
 use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
@@ -65,6 +65,8 @@ pub struct Parts {
     pub settings: CaptureSettings,
     pub window: Duration,
     pub attribution: Attribution,
+    /// Kernel programs that tell the worker who owns which flow.
+    pub programs: ebpf::Outcome,
     pub traffic: Traffic,
     pub counters: Counters,
     pub journal: Arc<Journal>,
@@ -108,12 +110,25 @@ pub struct Engine {
     /// Bytes a second in either direction over which a process raises an alert; 0: off.
     process_threshold: u64,
     refused_records: u64,
+    /// News of owners that found no room; told again when their sockets move on.
+    owner_events_lost: u64,
     stopping: bool,
 }
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, window, attribution, traffic, counters, journal, worker, watcher, .. } = parts;
+        let Parts {
+            settings,
+            window,
+            attribution,
+            programs,
+            traffic,
+            counters,
+            journal,
+            worker,
+            watcher,
+            ..
+        } = parts;
         let (kept, contents) = parts.kept;
         let now = Timestamp::now();
         // alert ids stay above those of every earlier run: there are never more alerts than journal entries
@@ -143,9 +158,10 @@ impl Engine {
             publisher: Publisher::default(),
             sessions: Sessions::resume(&contents, now),
             kept,
-            owners: Owners::new(attribution),
+            owners: Owners::new(attribution, programs),
             process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
             refused_records: 0,
+            owner_events_lost: 0,
             stopping: false,
         }
     }

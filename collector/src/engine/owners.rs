@@ -7,14 +7,18 @@ use shared::process::MatchQuality;
 use weir_shared as shared;
 
 use super::Engine;
-use crate::attribution::{Attribution, Directory, Lookup, OwnerId};
+use crate::attribution::{Attribution, Directory, Lookup, OwnerId, OwnerNews, ebpf};
 use crate::detect::ProcessFacts;
 use crate::window::OpenEnd;
+use crate::worker::owners::numbers::OwnerRecord;
 
 /// A shorter tick says nothing about a rate.
 const SHORTEST: Duration = Duration::from_millis(200);
 /// An end that nobody was found for in this time stays unknown.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Where kernel programs tell who owns an end, they know better: so long it is theirs to say, and then nobody else's guess
+/// has taken what came before.
+const THEIRS_FIRST: Duration = Duration::from_millis(3_500);
 /// How often answers are looked for while there are questions.
 pub(super) const ASKING: Duration = Duration::from_millis(50);
 /// Ends that wait for an answer; one that comes beyond stays unknown, counted.
@@ -26,6 +30,7 @@ const TOO_MANY: &str = "too many new flows at once to look all of them up";
 #[derive(Debug)]
 pub(super) struct Owners {
     pub(super) attribution: Attribution,
+    pub(super) programs: ebpf::Outcome,
     open: VecDeque<(OpenEnd, Instant)>,
     asked: Instant,
     /// When the last tick looked at what owners moved.
@@ -35,9 +40,9 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) fn new(attribution: Attribution) -> Self {
+    pub(super) fn new(attribution: Attribution, programs: ebpf::Outcome) -> Self {
         let asked = Instant::now();
-        Self { attribution, open: VecDeque::new(), asked, looked: None, unasked: 0 }
+        Self { attribution, programs, open: VecDeque::new(), asked, looked: None, unasked: 0 }
     }
 
     pub(super) fn is_asking(&self) -> bool {
@@ -48,6 +53,23 @@ impl Owners {
 impl Engine {
     pub(super) fn directory(&self) -> &dyn Directory {
         &self.owners.attribution
+    }
+
+    /// What the worker's numbers mean.
+    pub(super) fn owners_told(&mut self, owners: Vec<OwnerRecord>) {
+        for owner in owners {
+            let id = self.owners.attribution.told(OwnerNews {
+                pid: owner.pid,
+                start: owner.start,
+                exec: owner.exec,
+                uid: owner.user,
+                cgroup: owner.cgroup,
+                comm: owner.name.into(),
+                executable: owner.executable.into(),
+                command_line: owner.command_line.into(),
+            });
+            self.traffic.owner_told(owner.number, id);
+        }
     }
 
     /// Asks about ends that are new, and gives those that were answered their owner.
@@ -69,17 +91,21 @@ impl Engine {
             return;
         }
         self.owners.attribution.poll();
+        let patience = if self.owners.programs.at_work { THEIRS_FIRST + PATIENCE } else { PATIENCE };
         for _ in 0..self.owners.open.len() {
             let Some((end, since)) = self.owners.open.pop_front() else { break };
             if !self.traffic.is_open(&end) {
                 continue;
             }
+            let waited = now.saturating_duration_since(since);
+            if self.owners.programs.at_work && waited < THEIRS_FIRST {
+                self.owners.open.push_back((end, since));
+                continue;
+            }
             match self.owners.attribution.lookup_since(&end.end, Some(end.began)) {
                 Lookup::Found(owner, quality) => self.traffic.assign(&end, owner, quality),
                 Lookup::Never(reason) => self.nobody(&end, reason),
-                Lookup::Later if now.saturating_duration_since(since) >= PATIENCE => {
-                    self.nobody(&end, TOO_LATE)
-                }
+                Lookup::Later if waited >= patience => self.nobody(&end, TOO_LATE),
                 Lookup::Later => self.owners.open.push_back((end, since)),
             }
         }

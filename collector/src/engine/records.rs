@@ -37,6 +37,7 @@ impl Engine {
                     self.end(id);
                 }
                 self.watches.worker_died();
+                self.traffic.forget_told_owners();
             }
             Event::StartFailed { error, retry_in } => {
                 tracing::error!(error, ?retry_in, "the capture worker could not be started");
@@ -90,6 +91,10 @@ impl Engine {
                 self.gap(now, now, "", format!("the wall clock jumped by {:.1} s", seconds(nanoseconds)));
             }
             Record::Packets(packets) => self.packets(*packets),
+            Record::OwnerEventsLost { events } => {
+                self.owner_events_lost = self.owner_events_lost.saturating_add(events);
+            }
+            Record::Owners(owners) => self.owners_told(owners),
             Record::Ready { .. } | Record::Alive | Record::Done => {}
         }
     }

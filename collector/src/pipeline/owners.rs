@@ -2,7 +2,7 @@
 //! their owner never and without a source none has one.
 use super::Pipeline;
 use crate::flows::key::Key;
-use crate::flows::record::OwnerMark;
+use crate::flows::record::{Match, OwnerMark};
 
 /// Introduced flows that wait to be asked for; what is over is not asked for and stays without an owner.
 const MOST_NEW: usize = 65_536;
@@ -75,6 +75,9 @@ impl Pipeline {
         if before.owner != 0 && before.owner != mark.owner && self.waits(slot) {
             self.spill(slot, false);
         }
+        if before.quality == Match::None {
+            self.tell_again(slot);
+        }
         if let Some(marks) = self.owners.marks.get_mut(slot as usize) {
             *marks = if low { [mark, at_high] } else { [at_low, mark] };
         }
@@ -84,6 +87,19 @@ impl Pipeline {
     pub fn owner(&self, slot: u32, low: bool) -> OwnerMark {
         let [at_low, at_high] = self.owners.of(slot);
         if low { at_low } else { at_high }
+    }
+
+    /// What was told of the flow was nobody's; a row without growth says whose it is.
+    fn tell_again(&mut self, slot: u32) {
+        let window = self.window;
+        if let Some(entry) = self.table.get_mut(slot)
+            && entry.introduced
+            && !entry.waiting
+        {
+            entry.waiting = true;
+            entry.window = window;
+            self.telling.waits(slot);
+        }
     }
 
     fn waits(&self, slot: u32) -> bool {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use weir_shared::net::{Direction, Endpoint, Transport};
+use weir_shared::process::MatchQuality;
 use weir_shared::report::{
     AddressRow, ApplicationMix, Count, Directions, FlowRow, InterfaceWindow, NetworkMix, Others, Ranked,
     RankedAddresses, RxTx, TcpFlags, TcpHealth, TransportMix,
@@ -11,9 +12,11 @@ use weir_shared::report::{
 use super::interface::{Capture, Interface};
 use super::mirror::Flow;
 use super::names::Names;
+use super::owners::{Said, Share};
 use super::{count, hosts, minus, owners, plus, rank, rate, timestamp};
-use crate::attribution::Directory;
+use crate::attribution::{Directory, OwnerId};
 use crate::flows::addresses::Addresses;
+use crate::flows::protocols::Protocols;
 use crate::flows::record::{Counters, Tally, WindowRecord};
 
 /// Closes the open window of a capture and opens the next.
@@ -28,6 +31,7 @@ pub(super) fn close(
     let captured =
         RxTx { rx: count(now.received.since(before.received)), tx: count(now.sent.since(before.sent)) };
     let no_flow = minus(minus(captured, capture.told), untold(capture, record));
+    credit_no_flow(interface, no_flow, record, session);
     let mut window = InterfaceWindow {
         interface: capture.name.clone(),
         in_totals: capture.in_totals,
@@ -42,7 +46,7 @@ pub(super) fn close(
         owners: owners::of_window(
             &interface.owners,
             (&capture.name, interface.window, session),
-            (no_flow, record.start, record.length),
+            record.length,
             rows,
             directory,
         ),
@@ -53,6 +57,24 @@ pub(super) fn close(
     capture.window_ended(record, captured);
     interface.window += 1;
     window
+}
+
+/// ARP, malformed, cut before the addresses: what remains once everything else is told.
+fn credit_no_flow(interface: &mut Interface, traffic: RxTx, record: &WindowRecord, session: u64) {
+    if traffic.is_zero() {
+        return;
+    }
+    let end = record.start.saturating_add(record.length);
+    let said = Said {
+        window: interface.window,
+        session,
+        time: end,
+        first_seen: record.start,
+        last_seen: end,
+        protocols: Protocols::default(),
+    };
+    let share = Share { traffic, payload: [0; 2] };
+    interface.owners.add(OwnerId::NO_FLOW, MatchQuality::Kernel, &share, &said);
 }
 
 fn grown(window: &mut InterfaceWindow, before: &Counters, now: &Counters) {

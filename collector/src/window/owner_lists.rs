@@ -23,6 +23,9 @@ pub struct OwnerQuery<'a> {
     pub rows: usize,
 }
 
+/// Numbers of the worker's whose meaning is kept; it remembers half as many itself.
+const MOST_TOLD: usize = 131_072;
+
 /// One owner's account over interfaces, and its rate.
 #[derive(Clone, Debug)]
 struct Joined {
@@ -35,6 +38,11 @@ impl Traffic {
     /// What a number of the worker's means from now on.
     pub fn owner_told(&mut self, number: u32, owner: OwnerId) {
         self.owning.marks.insert(number, owner);
+        if self.owning.marks.len() > MOST_TOLD {
+            // numbers rise, and the worker has long forgotten the lower half
+            let oldest = number.saturating_sub(u32::try_from(MOST_TOLD / 2).unwrap_or(u32::MAX));
+            self.owning.marks.retain(|number, _| *number > oldest);
+        }
     }
 
     /// Numbers of a worker that is gone mean nothing any more.

@@ -217,11 +217,11 @@ impl Account {
     }
 }
 
-/// The largest owners of a window that ends, frames of no flow as one of them, and the rest.
+/// The largest owners of a window that ends, and the rest.
 pub(super) fn of_window(
     owners: &Owners,
     (interface, window, session): (&str, u64, u64),
-    (no_flow, start, length): (RxTx, u64, u64),
+    length: u64,
     rows: usize,
     directory: &dyn Directory,
 ) -> Ranked<OwnerRow> {
@@ -230,9 +230,6 @@ pub(super) fn of_window(
         .filter(|(_, account)| account.window == window && !account.grown.traffic.is_zero())
         .map(|(owner, account)| (owner, account.clone()))
         .collect();
-    if !no_flow.is_zero() {
-        all.push((OwnerId::NO_FLOW, no_flow_account(no_flow, start, length)));
-    }
     let total = all.iter().map(|(_, account)| account.grown.traffic).fold(RxTx::default(), plus);
     let known = all.len();
     rank::first(&mut all, rows, |a, b| {
@@ -247,17 +244,4 @@ pub(super) fn of_window(
     let list: Vec<_> = all.iter().map(row).collect();
     let others = Others { rows: (known - list.len()) as u64, traffic: super::minus(total, shown) };
     Ranked { rows: list, others }
-}
-
-/// ARP, malformed, cut before the addresses.
-pub(super) fn no_flow_account(traffic: RxTx, start: u64, length: u64) -> Account {
-    let share = Share { traffic, payload: [0; 2] };
-    Account {
-        total: share,
-        grown: share,
-        first_seen: start,
-        last_seen: start.saturating_add(length),
-        quality: MatchQuality::Kernel,
-        ..Account::default()
-    }
 }

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Program;
+use super::owners::numbers::OwnerRecord;
 use super::packets::Packets;
 use super::sandbox::Confinement;
 use crate::capture::live::{OpenError, Wanted};
@@ -98,6 +99,12 @@ pub enum Record {
         nanoseconds: i64,
     },
     Packets(Box<Packets>),
+    /// What owners' numbers mean; before any flow refers to them. Numbers of an earlier worker mean nothing.
+    Owners(Vec<OwnerRecord>),
+    /// So many news of owners were lost since this was said last. They are told again when their sockets move on.
+    OwnerEventsLost {
+        events: u64,
+    },
     /// Nothing else to say for a second.
     Alive,
     /// The last.
@@ -153,6 +160,10 @@ impl Record {
             Self::Failed { error, .. } => text(&error.to_string(), 2 * MOST_TEXT_BYTES, "an error"),
             Self::Gone { reason, .. } => text(reason, MOST_TEXT_BYTES, "a reason"),
             Self::Packets(packets) => packets.check(),
+            Self::Owners(owners) => owners
+                .iter()
+                .find_map(OwnerRecord::over_bound)
+                .map_or(Ok(()), |what| Err(RecordError::Bound(what))),
             _ => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ use nix::sys::prctl;
 use nix::unistd::Pid;
 
 use super::outbox::{LinkError, Outbox, receive};
+use super::owners::{Handed, Owners};
 use super::records::{
     BUILD, Command, MOST_INTERFACES, MOST_MESSAGE_BYTES, Open, Record, RecordError, decode,
 };
@@ -61,12 +62,12 @@ impl From<RecordError> for WorkerError {
 
 /// The worker's process: the link to the collector is descriptor 0, `parent` the collector's process id. Exits with 78
 /// where the sandbox could not be set up.
-pub fn main(parent: Option<&str>) -> ExitCode {
+pub fn main(parent: Option<&str>, owners: Option<&str>) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("weir-collector: capture worker: {panic}");
         std::process::abort(); // the collector starts another; a half-known state is worth nothing
     }));
-    match work(parent) {
+    match work(parent, owners) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let source =
@@ -77,10 +78,11 @@ pub fn main(parent: Option<&str>) -> ExitCode {
     }
 }
 
-fn work(parent: Option<&str>) -> Result<(), WorkerError> {
+fn work(parent: Option<&str>, owners: Option<&str>) -> Result<(), WorkerError> {
     let parent = parent.and_then(|text| text.parse().ok()).map(Pid::from_raw).ok_or(WorkerError::Usage)?;
     prctl::set_name(c"weir-capture").map_err(WorkerError::Name)?;
     let seed = seed().map_err(WorkerError::Random)?;
+    let owners = owners.and_then(Handed::from_argument).and_then(map_owners);
     let stdin = io::stdin();
     let confinement = sandbox::confine_worker(parent)?;
     let now = Clocks::read().map_err(WorkerError::Clock)?;
@@ -90,6 +92,7 @@ fn work(parent: Option<&str>) -> Result<(), WorkerError> {
         buffer: vec![0; MOST_MESSAGE_BYTES],
         interfaces: BTreeMap::new(),
         watches: Watches::default(),
+        owners,
         timeline: Timeline::new(now),
         seed,
         may_capture: confinement.may_capture,
@@ -103,6 +106,15 @@ fn work(parent: Option<&str>) -> Result<(), WorkerError> {
     };
     worker.outbox.tell(&Record::Ready { build: BUILD.to_owned(), confinement })?;
     worker.run()
+}
+
+/// Without it packets are counted all the same.
+fn map_owners(handed: Handed) -> Option<Owners> {
+    Owners::open(handed)
+        .inspect_err(|error| {
+            eprintln!("weir-collector: capture worker: owners of flows cannot be read: {error}")
+        })
+        .ok()
 }
 
 /// Keys the flow tables' hashes: who sends packets must not be able to guess them.
@@ -121,6 +133,7 @@ struct Worker<'a> {
     buffer: Vec<u8>,
     interfaces: BTreeMap<u16, Interface>,
     watches: Watches,
+    owners: Option<Owners>,
     timeline: Timeline,
     seed: [u64; 2],
     may_capture: bool,
@@ -209,12 +222,16 @@ impl Worker<'_> {
 
     fn read(&mut self, ready: &Ready) {
         let was_busy = self.busy;
+        if let Some(owners) = &mut self.owners {
+            owners.read();
+        }
+        let owners = self.owners.as_ref();
         for (id, flags) in &ready.interfaces {
             if let Some(interface) = self.interfaces.get_mut(id) {
                 if flags.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) {
                     interface.error_seen();
                 }
-                self.busy |= interface.read(&self.timeline, &mut self.watches);
+                self.busy |= interface.read(&self.timeline, &mut self.watches, owners);
             }
         }
         let asking = self
@@ -222,7 +239,7 @@ impl Worker<'_> {
             .iter_mut()
             .filter(|(id, _)| !ready.interfaces.iter().any(|(read, _)| read == *id));
         for (_, interface) in asking.filter(|(_, interface)| interface.patience().is_some()) {
-            self.busy |= interface.read(&self.timeline, &mut self.watches);
+            self.busy |= interface.read(&self.timeline, &mut self.watches, owners);
         }
         if self.busy && !was_busy {
             // the clock of ticks starts with the first packet after a quiet time
@@ -271,12 +288,13 @@ impl Worker<'_> {
                 format!("{} interfaces are open, {MOST_INTERFACES} are possible", self.interfaces.len());
             Err(OpenError::Pcap { step: format!("open {}", open.wanted.interface), reason })
         } else {
-            Interface::open(open, self.seed)
+            Interface::open(open, self.seed, self.owners.as_ref())
         };
         let answer = match outcome {
             Ok(interface) => {
                 let link_type = interface.link_type();
                 self.interfaces.insert(id, interface);
+                self.owners.iter().for_each(Owners::interface_opened);
                 Record::Opened {
                     id,
                     link_type,
@@ -300,10 +318,11 @@ impl Worker<'_> {
         for interface in self.interfaces.values_mut() {
             // a deleted interface is seen here at the latest, and a block that poll did not announce
             if !self.busy {
-                self.busy |= interface.read(&self.timeline, &mut self.watches);
+                self.busy |= interface.read(&self.timeline, &mut self.watches, self.owners.as_ref());
             }
             interface.tick(&self.timeline);
         }
+        self.follow_owners();
         self.watches.tick(self.timeline.now());
         self.telling =
             self.interfaces.iter().map(|(id, interface)| (*id, records_in_a_tick(interface))).collect();
@@ -320,6 +339,15 @@ impl Worker<'_> {
         Ok(())
     }
 
+    fn follow_owners(&mut self) {
+        let Some(owners) = &mut self.owners else { return };
+        owners.read();
+        for interface in self.interfaces.values_mut() {
+            interface.follow(&self.timeline, owners);
+        }
+        owners.tick(self.timeline.now(), self.interfaces.values().filter_map(Interface::next_change).min());
+    }
+
     fn until_next_second(&self) -> Duration {
         let into_second = self.timeline.now().wrapping_sub(AFTER_SECOND) % SECOND;
         Duration::from_nanos(SECOND - into_second)
@@ -327,6 +355,14 @@ impl Worker<'_> {
 
     /// Tells what this tick's bounds and the socket's room allow.
     fn tell(&mut self) -> Result<(), WorkerError> {
+        while let Some(owners) = self.owners.as_mut().filter(|owners| owners.has_news()) {
+            if !self.outbox.has_room() {
+                return Ok(()); // traffic refers to them
+            }
+            if let Some(record) = owners.take_record() {
+                self.outbox.tell(&record)?;
+            }
+        }
         let mut ids: Vec<u16> = self.telling.keys().copied().collect();
         if !ids.is_empty() {
             let first = self.turn % ids.len();

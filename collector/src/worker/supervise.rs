@@ -20,6 +20,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::records::{BUILD, Command, MOST_MESSAGE_BYTES, Record};
 use super::sandbox::Confinement;
+use crate::attribution::ebpf::Source;
 use link::{Incoming, Link};
 use wanted::Wanted;
 
@@ -113,6 +114,7 @@ struct Gap {
 #[derive(Debug)]
 pub struct Supervisor {
     link: Option<Link>,
+    owners: Option<Source>,
     commands: Receiver<Command>,
     wake: Arc<EventFd>,
     stopping: Arc<AtomicBool>,
@@ -130,14 +132,17 @@ pub struct Supervisor {
 impl Supervisor {
     /// Starts the worker; must come before threads and configuration, on the main thread. The program must call
     /// `worker::hidden_main` first thing.
-    pub fn start() -> io::Result<(Self, WorkerHandle)> {
+    ///
+    /// `owners` is what the worker is to map for the owners of flows; kept open for as long as workers are started.
+    pub fn start(owners: Option<Source>) -> io::Result<(Self, WorkerHandle)> {
         let (sender, commands) = sync_channel(COMMANDS_WAITING);
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let stopping = Arc::new(AtomicBool::new(false));
         let handle =
             WorkerHandle { commands: sender, wake: Arc::clone(&wake), stopping: Arc::clone(&stopping) };
         let supervisor = Self {
-            link: Some(Link::start()?),
+            link: Some(Link::start(owners.as_ref())?),
+            owners,
             commands,
             wake,
             stopping,
@@ -306,7 +311,7 @@ impl Supervisor {
             (Phase::Running, Some(_)) if now >= self.heard + MOST_SILENCE => {
                 self.died(Some(format!("it said nothing for {} s", MOST_SILENCE.as_secs())), sink);
             }
-            (Phase::Running, None) if now >= self.retry => match Link::start() {
+            (Phase::Running, None) if now >= self.retry => match Link::start(self.owners.as_ref()) {
                 Ok(link) => {
                     self.link = Some(link);
                     self.heard = now;

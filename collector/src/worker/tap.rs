@@ -2,6 +2,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use super::owners::{Cursor, Flows, Owners};
 use super::records::{Open, Record};
 use super::timeline::Timeline;
 use super::watch::{Seen, Watches};
@@ -48,10 +49,12 @@ pub(super) struct Interface {
     state: State,
     error_seen: Option<Instant>,
     outside_told: u64,
+    /// How far its flows follow the news of owners; None where there is none.
+    owners: Option<Cursor>,
 }
 
 impl Interface {
-    pub(super) fn open(open: &Open, seed: [u64; 2]) -> Result<Self, OpenError> {
+    pub(super) fn open(open: &Open, seed: [u64; 2], owners: Option<&Owners>) -> Result<Self, OpenError> {
         let tap = Tap::open(&open.wanted)?;
         let settings = Settings {
             window: Duration::from_millis(open.window_millis.max(1).into()),
@@ -59,8 +62,9 @@ impl Interface {
             seed,
             ..Settings::default()
         };
-        let pipeline = Pipeline::new(tap.link_type(), open.own.clone(), settings)
+        let mut pipeline = Pipeline::new(tap.link_type(), open.own.clone(), settings)
             .map_err(|error| OpenError::Link(error.0))?;
+        let owners = owners.map(|owners| owners.cursor(&mut pipeline));
         Ok(Self {
             id: open.id,
             tap,
@@ -69,6 +73,7 @@ impl Interface {
             state: State::Open,
             error_seen: None,
             outside_told: 0,
+            owners,
         })
     }
 
@@ -100,8 +105,12 @@ impl Interface {
     }
 
     /// Reads one batch from the ring; says whether there was anything.
-    pub(super) fn read(&mut self, timeline: &Timeline, watches: &mut Watches) -> bool {
-        let Self { id, tap, pipeline, own, .. } = self;
+    pub(super) fn read(&mut self, timeline: &Timeline, watches: &mut Watches, news: Option<&Owners>) -> bool {
+        let Self { id, tap, pipeline, own, owners, .. } = self;
+        let mut followed = news.zip(owners.as_mut());
+        if let Some((news, cursor)) = &mut followed {
+            news.look_ahead(cursor, timeline);
+        }
         let link_type = tap.link_type();
         let taken = tap.dispatch(BATCH, |packet| {
             let time = timeline.at(packet.stamp);
@@ -115,9 +124,17 @@ impl Interface {
                     data: packet.data,
                 });
             }
+            if let Some((news, cursor)) = &mut followed
+                && cursor.is_due(packet.stamp)
+            {
+                news.follow(cursor, &mut Flows { pipeline, own, timeline }, packet.stamp);
+            }
             pipeline.packet(Sample { time, wire_length: packet.wire_length, data: packet.data });
         });
-        match taken {
+        if let Some((news, cursor)) = followed {
+            news.name_new(cursor, &mut Flows { pipeline, own, timeline });
+        }
+        let read = match taken {
             Ok(taken) => {
                 self.drain_on(taken);
                 taken > 0
@@ -129,7 +146,11 @@ impl Interface {
                 }
                 false
             }
+        };
+        if let (Some(news), State::Telling { .. }) = (news, &self.state) {
+            self.follow(timeline, news);
         }
+        read
     }
 
     /// Takes nothing more in; ends as `Closed` when all is told.
@@ -167,12 +188,29 @@ impl Interface {
         self.pipeline.reached(timeline.now().saturating_sub(margin));
     }
 
+    /// Once a tick, before what was counted is told.
+    pub(super) fn follow(&mut self, timeline: &Timeline, news: &Owners) {
+        let Self { pipeline, own, owners, state, .. } = self;
+        let Some(cursor) = owners else { return };
+        let flows = &mut Flows { pipeline, own, timeline };
+        match state {
+            State::Open | State::Draining { .. } => news.settle(cursor, flows),
+            State::Telling { .. } => news.end(cursor, flows),
+        }
+    }
+
+    /// The number of the next change of owners that it has not applied.
+    pub(super) fn next_change(&self) -> Option<u64> {
+        self.owners.as_ref().map(Cursor::next)
+    }
+
     pub(super) fn jump(&mut self, timeline: &Timeline) {
         self.pipeline.jump(timeline.now());
     }
 
     pub(super) fn has_news(&self) -> bool {
         self.pipeline.has_news()
+            || self.owners.as_ref().is_some_and(Cursor::is_waiting)
             || self.tap.outside() > self.outside_told
             || matches!(self.state, State::Telling { .. })
     }

@@ -71,6 +71,16 @@ impl Timeline {
         unsigned(self.boot + self.offset)
     }
 
+    /// The stamp that a packet would have at a moment given in nanoseconds since boot.
+    pub(super) fn stamp_at_boot(&self, boot: u64) -> u64 {
+        unsigned(i64::try_from(boot).unwrap_or(i64::MAX).saturating_add(self.wall))
+    }
+
+    /// The stamp that a packet would have now.
+    pub(super) fn stamp_now(&self) -> u64 {
+        unsigned(self.boot.saturating_add(self.wall))
+    }
+
     /// Where a packet lies on the timeline that the wall clock stamped. Never past `now`: the ring holds no packet of
     /// the future.
     pub(super) fn at(&self, stamp: u64) -> u64 {

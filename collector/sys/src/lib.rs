@@ -1,4 +1,6 @@
 //! The one crate of Weir with `unsafe`: system calls that no safe crate offers. Each block says why it is sound.
+pub mod ring;
+
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 

@@ -82,9 +82,24 @@ impl Network {
 
     /// With a wrapper such as `setpriv`, which execs what follows it.
     pub(crate) fn lab_as(&self, wrapper: &[&str]) -> Lab {
+        self.lab_with(wrapper, &[])
+    }
+
+    pub(crate) fn lab_with(&self, wrapper: &[&str], arguments: &[&str]) -> Lab {
+        Lab::start(self.command_with(wrapper, arguments))
+    }
+
+    pub(crate) fn command_with(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
+        let mut command = self.command_here(wrapper);
+        command.arg(program()).args(arguments);
+        command
+    }
+
+    /// In this side's network namespace, and in no other one.
+    pub(crate) fn command_here(&self, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/run/netns/{}", self.here)).args(wrapper).arg(program());
-        Lab::start(command)
+        command.arg(format!("--net=/run/netns/{}", self.here)).args(words);
+        command
     }
 }
 

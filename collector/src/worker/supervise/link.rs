@@ -11,8 +11,10 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, setsockopt, socketpair, sockopt};
 
+use crate::attribution::ebpf::Source;
 use crate::worker::CAPTURE_WORKER;
 use crate::worker::outbox::receive;
+use crate::worker::owners::Handed;
 use crate::worker::records::{Command, Record, encode};
 
 /// Room for what the worker tells while the collector is busy; the kernel grants what it allows.
@@ -39,7 +41,7 @@ pub(super) enum Incoming {
 
 impl Link {
     /// Starts this very file again, whatever is at its path by now: without environment, the socket as descriptor 0.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(owners: Option<&Source>) -> io::Result<Self> {
         let (socket, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         for end in [&socket, &theirs] {
@@ -47,6 +49,11 @@ impl Link {
         }
         let mut command = std::process::Command::new("/proc/self/exe");
         command.arg0("weir-capture").arg(CAPTURE_WORKER).arg(std::process::id().to_string());
+        // without close-on-exec; the worker maps and closes them before anything else
+        let inherited = owners.map(inheritable).transpose()?;
+        if let Some((handed, _)) = &inherited {
+            command.arg(handed.argument());
+        }
         command.env_clear().current_dir("/").stdin(Stdio::from(theirs)).stdout(Stdio::null());
         let child = handing_down_net_raw(|| command.spawn())?;
         Ok(Self { child, socket, queued: VecDeque::new(), born: Instant::now(), ready: false })
@@ -114,6 +121,16 @@ impl Link {
             (None, Err(error)) => error.to_string(),
         }
     }
+}
+
+fn inheritable(source: &Source) -> io::Result<(Handed, [OwnedFd; 2])> {
+    let [events, control] = [nix::unistd::dup(&source.events)?, nix::unistd::dup(&source.control)?];
+    let handed = Handed {
+        events: events.as_raw_fd(),
+        events_bytes: source.events_bytes,
+        control: control.as_raw_fd(),
+    };
+    Ok((handed, [events, control]))
 }
 
 /// Runs `spawn` with CAP_NET_RAW ambient where this thread may have it, so that a new program gets it although this one

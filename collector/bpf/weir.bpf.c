@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only
+ *
+ * Who owns a socket, told by the kernel at the moment it happens.
+ *
+ * What is known of a socket (its maker, its user, how that is known) lies in the socket's own storage and dies with it.
+ * A ring buffer carries one event for each piece of news: a socket, a 5-tuple it speaks, who uses it. Nothing is told
+ * twice, so nearly every packet ends after two comparisons. No packet byte past the ports leaves this file, no packet is
+ * changed or held up (every program returns 1), nobody is woken.
+ *
+ *   cgroup/sock_create      who makes a socket, and what program that is
+ *   cgroup_skb/egress       which 5-tuple it sends on, and who is using it
+ *   cgroup_skb/ingress      which 5-tuple it receives on
+ *   cgroup/getpeername4, 6  accept(2) that asks for the peer's address: which worker took the connection
+ *   iter/task_file          read once: sockets that are older than these programs
+ *
+ * The reader is collector/src/worker/owners; the layouts below are its contract, checked at the end of the file.
+ */
+#include "kernel.h"
+
+/* ---- what is told ---- */
+
+/* How the owner is known, in the order in which it may be replaced. */
+enum how {
+	KERNEL,   /* nobody made it: a socket of the kernel's own (resets, ICMP replies, tunnels) */
+	FOUND,    /* a process held it when these programs were loaded */
+	SHARED,   /* several did */
+	MADE,     /* called socket(2) */
+	LISTENER, /* made by the kernel for a listener's new connection; who takes it is not known yet */
+	ACCEPTED, /* took it with accept(2) */
+	SENT,     /* has sent on it */
+};
+
+enum kind { SOCKET_EVENT = 1, PROGRAM_EVENT = 2 };
+
+/* A program in a process: exec(2) makes another one of the same pid. */
+struct program {
+	u64 start; /* of the process, nanoseconds since boot: with the pid it is unique */
+	u32 pid, exec;
+};
+
+struct owner {
+	struct program program;
+	u64 cgroup;
+	u32 user, maker; /* maker: pid of who made the socket, 0 for none */
+	char name[16];   /* comm of the thread group's leader: a thread's own name is not the process's */
+};
+
+/* As the socket sees it; addresses and ports in network byte order, IPv4 in the first word. */
+struct tuple {
+	u32 local[4], remote[4];
+	u16 local_port, remote_port; /* ICMP: identifier, and the message's type in host order */
+	u8 protocol, is_ipv6, pad[2];
+};
+
+struct socket_event {
+	u64 time; /* nanoseconds since boot */
+	u32 kind;
+	u8 how, sent, state, type;
+	u64 socket, network_namespace; /* cookies */
+	struct owner owner;
+	struct tuple tuple; /* protocol 0: news of the socket as such */
+};
+
+#define PATH_PARTS 8
+#define PART_BYTES 48
+#define ARGUMENTS_BYTES 256
+
+/* So that a process which has died before anybody could look it up still has its path and command line. */
+struct program_event {
+	u64 time;
+	u32 kind, arguments_bytes;
+	struct program program;
+	char path[PATH_PARTS][PART_BYTES]; /* of the executable, last part first */
+	char arguments[ARGUMENTS_BYTES];   /* each ended by a zero byte */
+};
+
+/* ---- what is kept ---- */
+
+struct known {
+	struct owner owner;
+	u64 socket, network_namespace;
+	u64 second;        /* the one that `told` counts in */
+	u32 generation;    /* of the reader that was told */
+	u32 told;
+	u32 tuples[4];     /* hashes of those told last */
+	u8 how, pad[7];
+};
+
+/* Mapped by the reader. */
+struct control {
+	u32 generation; /* a reader that starts adds one: everything is told again */
+	u32 pad;
+	u64 told, ring_full, no_storage, too_many;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct known);
+} SOCKETS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct program);
+	__type(value, u32); /* generation of the reader that was told */
+} PROGRAMS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} EVENTS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct control);
+} CONTROL SEC(".maps");
+
+/* The size of a kernel stack on this architecture (THREAD_SIZE); the loader knows better. */
+const volatile u32 STACK_BYTES = 16384;
+
+/* More peers than this in a second on one socket are not told; the reader then goes by the local end. */
+#define MOST_TOLD_A_SECOND 256
+
+#define COUNT(counter) __sync_fetch_and_add(&(counter), 1)
+
+INLINE struct control *control(void)
+{
+	u32 only = 0;
+	return bpf_map_lookup_elem(&CONTROL, &only);
+}
+
+/* ---- owners ---- */
+
+INLINE void set_owner(struct known *known, struct task_struct *task, u8 how)
+{
+	struct task_struct *leader = task->group_leader;
+	struct owner *owner = &known->owner;
+
+	owner->program.pid = task->tgid;
+	owner->program.start = leader->start_boottime;
+	owner->program.exec = task->self_exec_id;
+	owner->cgroup = task->cgroups->dfl_cgrp->kn->id;
+	owner->user = task->cred->uid.val;
+	((u64 *)owner->name)[0] = *(u64 *)&leader->comm[0];
+	((u64 *)owner->name)[1] = *(u64 *)&leader->comm[8];
+	if (how <= MADE)
+		owner->maker = owner->program.pid;
+	known->how = how;
+	known->generation = 0; /* its 5-tuples are told again with the next packet */
+}
+
+/* Who reads an NFQUEUE, runs a tunnel or writes to a tun device sends other programs' packets in its own context. Only
+ * the maker and its descendants are believed to be users. The price: a socket that is handed to a stranger keeps its
+ * maker's name. */
+INLINE int is_kin_of_the_maker(const struct known *known, struct task_struct *task)
+{
+	if (!known->owner.maker)
+		return 1; /* only TCP comes here without one: a part of an MPTCP connection */
+	for (int generation = 0; generation < 8 && task && task->tgid > 1; generation++, task = task->real_parent)
+		if (task->tgid == known->owner.maker)
+			return 1;
+	return 0;
+}
+
+/* Whether the packet is sent by a system call of this task on this socket, and not from an interrupt, a timer or a
+ * queue that happens to run while the task does. */
+INLINE int is_sending(struct task_struct *task, struct bpf_sock *socket, const struct known *known, int is_tcp)
+{
+	if (is_tcp) {
+		/* a user holds the lock through a system call; softirqs take it otherwise */
+		struct tcp_sock *tcp = bpf_skc_to_tcp_sock(socket);
+
+		return socket->state != TCP_LISTEN && tcp && tcp->inet_conn.icsk_inet.sk.sk_lock.owned;
+	}
+	/* the program's own frame lies on the task's stack, not on an interrupt's; the kernel's sockets have no user */
+	u32 frame;
+
+	asm volatile("%0 = w10" : "=w"(frame));
+	return known->how != KERNEL && frame - (u32)(long)task->stack < STACK_BYTES;
+}
+
+/* ---- programs ---- */
+
+/* The executable's path and the command line, read in the process's own context, once a program and reader. */
+INLINE void tell_program(struct task_struct *task, struct control *control)
+{
+	struct program program = {
+		.start = task->group_leader->start_boottime,
+		.pid = task->tgid,
+		.exec = task->self_exec_id,
+	};
+	u32 generation = control->generation, *told = bpf_map_lookup_elem(&PROGRAMS, &program);
+	struct mm_struct *memory = task->mm;
+
+	if ((told && *told == generation) || !memory)
+		return;
+	struct program_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+
+	if (!event) {
+		COUNT(control->ring_full);
+		return;
+	}
+	event->time = bpf_ktime_get_boot_ns();
+	event->kind = PROGRAM_EVENT;
+	event->program = program;
+
+	struct file *executable = memory->exe_file;
+	struct dentry *part = executable ? executable->f_path.dentry : 0;
+
+	for (int i = 0; i < PATH_PARTS; i++) {
+		event->path[i][0] = 0;
+		if (!part)
+			continue;
+		bpf_probe_read_kernel_str(event->path[i], PART_BYTES, part->d_name.name);
+		part = part->d_parent;
+	}
+	u64 bytes = memory->arg_end - memory->arg_start;
+
+	if (bytes > ARGUMENTS_BYTES - 1)
+		bytes = ARGUMENTS_BYTES - 1;
+	/* the mask is for the verifier, which has lost the bound by now */
+	if (bpf_probe_read_user(event->arguments, bytes & (ARGUMENTS_BYTES - 1), (void *)memory->arg_start))
+		bytes = 0;
+	event->arguments_bytes = bytes;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_map_update_elem(&PROGRAMS, &program, &generation, 0);
+	COUNT(control->told);
+}
+
+/* ---- packets ---- */
+
+INLINE int has_ports(u8 protocol)
+{
+	return protocol == TCP || protocol == UDP || protocol == UDP_LITE || protocol == SCTP;
+}
+
+/* Fills in a packet's 5-tuple; 0 where the IP header is not there. */
+INLINE int read_tuple(struct __sk_buff *packet, struct tuple *tuple, int sent)
+{
+	u8 *data = (void *)(long)packet->data, *end = (void *)(long)packet->data_end;
+	u32 *source = sent ? tuple->local : tuple->remote, *destination = sent ? tuple->remote : tuple->local;
+	u32 transport = 40;
+	u16 head[4] = {};
+
+	if (data + 20 > end)
+		return 0;
+	if (data[0] >> 4 == 4) {
+		tuple->protocol = data[9];
+		source[0] = *(u32 *)(data + 12);
+		destination[0] = *(u32 *)(data + 16);
+		transport = (data[0] & 15) * 4;
+	} else {
+		if (data + 40 > end)
+			return 0;
+		tuple->protocol = data[6];
+		tuple->is_ipv6 = 1;
+		__builtin_memcpy(source, data + 8, 16);
+		__builtin_memcpy(destination, data + 24, 16);
+	}
+	int is_icmp = tuple->protocol == ICMP || tuple->protocol == ICMPV6;
+
+	if ((!has_ports(tuple->protocol) && !is_icmp) || bpf_skb_load_bytes(packet, transport, head, 8))
+		return 1;
+	if (is_icmp) {
+		tuple->local_port = head[2];
+		tuple->remote_port = *(u8 *)head;
+	} else {
+		tuple->local_port = sent ? head[0] : head[1];
+		tuple->remote_port = sent ? head[1] : head[0];
+	}
+	return 1;
+}
+
+/* Says whether there was room; what was not told is tried again with the next packet. */
+INLINE int tell_socket(const struct known *known, const struct tuple *tuple, struct bpf_sock *socket, int sent,
+		       struct control *control)
+{
+	struct socket_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+
+	if (!event) {
+		COUNT(control->ring_full);
+		return 0;
+	}
+	*event = (struct socket_event){
+		.time = bpf_ktime_get_boot_ns(),
+		.kind = SOCKET_EVENT,
+		.how = known->how,
+		.sent = sent,
+		.state = socket ? socket->state : 0,
+		.type = socket ? socket->type : 0,
+		.socket = known->socket,
+		.network_namespace = known->network_namespace,
+		.owner = known->owner,
+		.tuple = *tuple,
+	};
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	COUNT(control->told);
+	return 1;
+}
+
+/* Counts against the socket's allowance of this second. */
+INLINE int may_tell(struct known *known)
+{
+	u64 second = bpf_ktime_get_boot_ns() >> 30;
+
+	if (second != known->second) {
+		known->second = second;
+		known->told = 0;
+	}
+	return ++known->told <= MOST_TOLD_A_SECOND;
+}
+
+INLINE int on_packet(struct __sk_buff *packet, const int sent)
+{
+	struct control *control_of_ours = control();
+	struct bpf_sock *socket = packet->sk;
+
+	if (!control_of_ours || !socket || !(socket = bpf_sk_fullsock(socket)))
+		return 1;
+	struct known *known = bpf_sk_storage_get(&SOCKETS, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!known) {
+		COUNT(control_of_ours->no_storage);
+		return 1;
+	}
+	/* a raw TCP socket is not one of TCP's */
+	int is_tcp = socket->protocol == TCP && socket->type == SOCK_STREAM;
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	/* most often the user already is who is known; exec(2) with an open socket makes another program of it */
+	if (sent && !(task->flags & PF_KTHREAD) &&
+	    (known->owner.program.pid != task->tgid || known->owner.program.exec != (u32)task->self_exec_id ||
+	     known->how < ACCEPTED) &&
+	    is_sending(task, socket, known, is_tcp) && is_kin_of_the_maker(known, task->group_leader)) {
+		set_owner(known, task, SENT);
+		tell_program(task, control_of_ours);
+	}
+
+	/* a connected socket's 5-tuple is in the socket; others can have another one in each packet */
+	struct tuple tuple = {};
+	u32 hash, place = 0;
+
+	if (is_tcp) {
+		hash = (socket->src_port | (u32)socket->dst_port << 16) ^ socket->dst_ip4 ^ socket->dst_ip6[3];
+	} else {
+		if (!read_tuple(packet, &tuple, sent))
+			return 1;
+		hash = (tuple.local_port | (u32)tuple.remote_port << 16) ^ tuple.remote[0] ^ tuple.remote[3];
+	}
+	hash = hash * 0x9e3779b1 | 1; /* never the 0 of an empty place */
+	if (!is_tcp)
+		place = hash >> 30;
+	if (known->generation == control_of_ours->generation && known->tuples[place & 3] == hash)
+		return 1; /* nothing new: nearly every packet ends here */
+
+	if (socket->type == SOCK_RAW && !sent)
+		return 1; /* a raw socket hears what others send: that makes it no owner */
+	if (!may_tell(known)) {
+		COUNT(control_of_ours->too_many);
+		return 1;
+	}
+	if (is_tcp)
+		read_tuple(packet, &tuple, sent);
+	u64 cookie = bpf_get_socket_cookie(packet);
+
+	/* the storage of a listener is copied to the sockets of its connections, cookie and all */
+	if (known->socket && known->socket != cookie && known->how != SENT)
+		known->how = LISTENER;
+	if (known->socket != cookie || !known->network_namespace || known->how == KERNEL) {
+		known->socket = cookie;
+		known->network_namespace = bpf_get_netns_cookie(packet);
+	}
+	if (!tell_socket(known, &tuple, socket, sent, control_of_ours))
+		return 1;
+	if (known->generation != control_of_ours->generation) {
+		known->tuples[0] = known->tuples[1] = known->tuples[2] = known->tuples[3] = 0;
+		known->generation = control_of_ours->generation;
+	}
+	known->tuples[place & 3] = hash;
+	return 1;
+}
+
+SEC("cgroup_skb/egress")
+int egress(struct __sk_buff *packet)
+{
+	return on_packet(packet, 1);
+}
+
+SEC("cgroup_skb/ingress")
+int ingress(struct __sk_buff *packet)
+{
+	return on_packet(packet, 0);
+}
+
+/* ---- system calls ---- */
+
+SEC("cgroup/sock_create")
+int sock_create(struct bpf_sock *socket)
+{
+	struct control *control_of_ours = control();
+	struct known *known = bpf_sk_storage_get(&SOCKETS, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!control_of_ours)
+		return 1;
+	if (!known) {
+		COUNT(control_of_ours->no_storage);
+		return 1;
+	}
+	set_owner(known, task, MADE);
+	known->socket = bpf_get_socket_cookie(socket);
+	known->network_namespace = bpf_get_netns_cookie(socket);
+	tell_program(task, control_of_ours);
+	return 1;
+}
+
+/* Told without a 5-tuple: the connection's packets so far are in the reader's hands, and wait for this. */
+INLINE int on_peer_name(struct bpf_sock_addr *address)
+{
+	struct control *control_of_ours = control();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct bpf_sock *socket = address->sk;
+	struct known *known = socket ? bpf_sk_storage_get(&SOCKETS, socket, 0, 0) : 0;
+	struct tuple none = {};
+
+	if (!control_of_ours || !known || task->flags & PF_KTHREAD)
+		return 1;
+	if (known->owner.program.pid == task->tgid && known->how >= ACCEPTED)
+		return 1;
+	set_owner(known, task, ACCEPTED);
+	known->socket = bpf_get_socket_cookie(address);
+	known->network_namespace = bpf_get_netns_cookie(address);
+	tell_program(task, control_of_ours);
+	tell_socket(known, &none, 0, 0, control_of_ours);
+	return 1;
+}
+
+SEC("cgroup/getpeername4")
+int getpeername4(struct bpf_sock_addr *address)
+{
+	return on_peer_name(address);
+}
+
+SEC("cgroup/getpeername6")
+int getpeername6(struct bpf_sock_addr *address)
+{
+	return on_peer_name(address);
+}
+
+/* ---- older sockets ---- */
+
+/* Runs for every open file of every process while the iterator is read; writes nothing to its reader. */
+SEC("iter/task_file")
+int existing(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct socket *socket;
+	struct known *known;
+
+	if (!file || !task || !(socket = bpf_sock_from_file(file)) || !socket->sk)
+		return 0;
+	known = bpf_sk_storage_get(&SOCKETS, socket->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!known)
+		return 0;
+	if (known->how == KERNEL) {
+		set_owner(known, task, FOUND);
+		known->socket = bpf_get_socket_cookie(socket->sk);
+	} else if (known->how == FOUND && known->owner.program.pid != task->tgid) {
+		known->how = SHARED;
+	}
+	return 0;
+}
+
+/* What the reader takes for granted. */
+_Static_assert(sizeof(struct owner) == 48, "owner");
+_Static_assert(sizeof(struct tuple) == 40, "tuple");
+_Static_assert(sizeof(struct socket_event) == 120, "socket event");
+_Static_assert(sizeof(struct program_event) == 672, "program event");
+_Static_assert(sizeof(struct control) == 40, "control");
+
+/* Some of the helpers are for programs under a GPL-compatible licence. */
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

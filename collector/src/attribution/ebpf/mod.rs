@@ -1,0 +1,146 @@
+//! What names the owners of sockets at the moment they are used: small programs in the kernel (`collector/bpf`), whose
+//! news the capture worker reads beside the packets.
+//!
+//! Loading takes privileges that the collector is better off without. `weir-collector ebpf load` loads and attaches once
+//! and pins what is needed under a directory of the BPF file system (`pins`); a collector without any capability opens
+//! that. Where nothing is pinned, one that is root loads for its own lifetime (`load`).
+mod cgroup;
+pub mod command;
+mod load;
+mod pins;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use aya::programs::links::FdLink;
+use shared::error::ErrorChain;
+use shared::health::Attribution;
+use weir_shared as shared;
+
+use super::Mode;
+
+/// Why the owners of sockets cannot be named so, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum EbpfError {
+    #[error("loading kernel programs takes {0}: run as root, or run `weir-collector ebpf load` as root once")]
+    Capabilities(String),
+    #[error(
+        "this kernel does not describe its own types (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF"
+    )]
+    Types(#[source] aya::BtfError),
+    #[error("the kernel programs could not be prepared for Linux {kernel}")]
+    Object { kernel: String, source: Box<aya::EbpfError> },
+    #[error("Linux {kernel} did not take the program {program}; 6.15 or later has all it needs")]
+    Program { kernel: String, program: &'static str, source: Box<aya::programs::ProgramError> },
+    #[error("{0} is not in the kernel programs; this build is broken")]
+    Missing(&'static str),
+    #[error("a cgroup2 hierarchy is neither mounted nor could be")]
+    Cgroup(#[source] io::Error),
+    #[error("read which sockets there are already")]
+    Existing(#[source] io::Error),
+    #[error("{path}: {step}")]
+    Path { path: PathBuf, step: &'static str, source: io::Error },
+    #[error("{path} is not on a BPF file system; `mount -t bpf bpf /sys/fs/bpf` makes one")]
+    NoFileSystem { path: PathBuf },
+    #[error("{path} has what another version pinned; run `weir-collector ebpf unload`, then `ebpf load`")]
+    OtherVersion { path: PathBuf },
+    #[error("programs are pinned under {path} already; `weir-collector ebpf unload` removes them")]
+    Loaded { path: PathBuf },
+    #[error("nothing is pinned under {path}; `weir-collector ebpf load` as root does so")]
+    NotLoaded { path: PathBuf },
+    #[error("another collector reads what is pinned under {path}")]
+    Taken { path: PathBuf },
+    #[error("the group {0} does not exist")]
+    Group(String),
+}
+
+/// The open ends of programs that are at work: what the capture worker maps.
+#[derive(Debug)]
+pub struct Source {
+    pub events: OwnedFd,
+    /// Of the ring, in bytes.
+    pub events_bytes: usize,
+    pub control: OwnedFd,
+    held: Held,
+}
+
+/// What has to stay open for as long as the source is used.
+#[derive(Debug)]
+enum Held {
+    /// Detached when closed.
+    Links { attached: Vec<(&'static str, FdLink)> },
+    /// Locked against a second reader, who would take half of the news.
+    Pins { _locked: nix::fcntl::Flock<std::fs::File> },
+}
+
+/// What became of the wish for it.
+#[derive(Debug)]
+pub struct Started {
+    pub source: Option<Source>,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub at_work: bool,
+    /// For people: where the news comes from, or why there is none. Empty where nobody wished for it.
+    pub reason: String,
+}
+
+impl Outcome {
+    /// What status says, given what it would say without kernel programs.
+    pub fn status(&self, without: Attribution) -> Attribution {
+        match (self.at_work, self.reason.as_str()) {
+            (true, reason) => Attribution { grade: "ebpf".to_owned(), reason: reason.to_owned() },
+            (false, "") => without,
+            (false, reason) => {
+                Attribution { reason: format!("{}; no kernel programs: {reason}", without.reason), ..without }
+            }
+        }
+    }
+}
+
+impl Source {
+    fn where_from(&self, pin_directory: &Path) -> String {
+        match &self.held {
+            Held::Links { attached } => {
+                format!("{} kernel programs, for as long as this collector runs", attached.len())
+            }
+            Held::Pins { .. } => format!("kernel programs pinned under {}", pin_directory.display()),
+        }
+    }
+}
+
+/// Opens what is pinned, else loads. Must come before privileges are given up, and before threads.
+///
+/// # Errors
+/// Only where the configuration insists on it.
+pub fn start(mode: Mode, pin_directory: &Path) -> Result<Started, EbpfError> {
+    if matches!(mode, Mode::Proc | Mode::Off) {
+        return Ok(Started { source: None, outcome: Outcome::default() });
+    }
+    match open_or_load(pin_directory) {
+        Ok(source) => {
+            let outcome = Outcome { at_work: true, reason: source.where_from(pin_directory) };
+            Ok(Started { source: Some(source), outcome })
+        }
+        Err(error) if mode == Mode::Auto => {
+            let outcome = Outcome { at_work: false, reason: ErrorChain(&error).to_string() };
+            Ok(Started { source: None, outcome })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn open_or_load(pin_directory: &Path) -> Result<Source, EbpfError> {
+    match pins::open(pin_directory) {
+        Ok(source) => Ok(source),
+        Err(error) => match load::load() {
+            Ok(source) => Ok(source),
+            // who may not load is told how to pin; else why loading failed says more
+            Err(EbpfError::Capabilities(_)) => Err(error),
+            Err(failed) => Err(failed),
+        },
+    }
+}

@@ -1,0 +1,341 @@
+//! What the kernel programs tell, read from the bytes of the ring. The layouts are those of `collector/bpf/weir.bpf.c`.
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::flows::key::Key;
+use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind};
+
+const SOCKET_EVENT: u32 = 1;
+const PROGRAM_EVENT: u32 = 2;
+const SOCKET_BYTES: usize = 120;
+const PROGRAM_BYTES: usize = 672;
+const PATH_PARTS: usize = 8;
+const PART_BYTES: usize = 48;
+
+const TCP_LISTEN: u8 = 10;
+const SOCK_STREAM: u8 = 1;
+
+/// How the kernel knows a socket's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum How {
+    /// A socket of the kernel's own.
+    Kernel,
+    /// The only process that held it when the programs were loaded.
+    Found,
+    /// One of several that did.
+    Shared,
+    /// Made it.
+    Made,
+    /// Made the listener that it is a connection of; who takes it is not known yet.
+    Listener,
+    /// Took it.
+    Accepted,
+    /// Has sent on it.
+    Sent,
+}
+
+impl How {
+    fn from_number(number: u8) -> Option<Self> {
+        let all =
+            [Self::Kernel, Self::Found, Self::Shared, Self::Made, Self::Listener, Self::Accepted, Self::Sent];
+        all.get(usize::from(number)).copied()
+    }
+}
+
+/// A program in a process: its pid is used again, with the start time it is not, and exec(2) makes another one of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Program {
+    /// Nanoseconds since boot.
+    pub(super) start: u64,
+    pub(super) pid: u32,
+    pub(super) exec: u32,
+}
+
+/// A flow's end at a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) key: Key,
+    /// The socket is at the key's low end.
+    pub(super) low: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SocketEvent {
+    /// Nanoseconds since boot.
+    pub(super) time: u64,
+    pub(super) how: How,
+    /// A TCP socket that listens: no connection's.
+    pub(super) listens: bool,
+    pub(super) socket: u64,
+    pub(super) network_namespace: u64,
+    pub(super) program: Program,
+    pub(super) cgroup: u64,
+    pub(super) user: u32,
+    /// comm, up to its first zero.
+    pub(super) name: [u8; 16],
+    /// None: news of the socket as such.
+    pub(super) end: Option<End>,
+    /// Protocol, address and port of the socket's own end.
+    pub(super) local: Option<(u8, IpAddr, u16)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ProgramEvent {
+    pub(super) time: u64,
+    pub(super) program: Program,
+    /// Of the executable; `…/` before it where its first folders are missing.
+    pub(super) path: Vec<u8>,
+    /// Arguments with blanks between them, cut.
+    pub(super) command_line: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Socket(SocketEvent),
+    Program(Box<ProgramEvent>),
+}
+
+impl Event {
+    /// None where it is no event that this version knows.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        match word(bytes, 8)? {
+            SOCKET_EVENT if bytes.len() == SOCKET_BYTES => socket(bytes).map(Self::Socket),
+            PROGRAM_EVENT if bytes.len() == PROGRAM_BYTES => {
+                program_event(bytes).map(|event| Self::Program(Box::new(event)))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn time(&self) -> u64 {
+        match self {
+            Self::Socket(event) => event.time,
+            Self::Program(event) => event.time,
+        }
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    array(bytes, at).map(u32::from_ne_bytes)
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    array(bytes, at).map(u64::from_ne_bytes)
+}
+
+fn program(bytes: &[u8], at: usize) -> Option<Program> {
+    Some(Program { start: long(bytes, at)?, pid: word(bytes, at + 8)?, exec: word(bytes, at + 12)? })
+}
+
+fn socket(bytes: &[u8]) -> Option<SocketEvent> {
+    let [how, _sent, state, kind] = array(bytes, 12)?;
+    let [protocol, is_ipv6, _, _] = array(bytes, 116)?;
+    let how = How::from_number(how)?;
+    let tuple = (protocol != 0).then(|| tuple(bytes, protocol, is_ipv6 != 0)).flatten();
+    Some(SocketEvent {
+        time: long(bytes, 0)?,
+        how,
+        listens: protocol == 6 && state == TCP_LISTEN && kind == SOCK_STREAM,
+        socket: long(bytes, 16)?,
+        network_namespace: long(bytes, 24)?,
+        program: program(bytes, 32)?,
+        cgroup: long(bytes, 48)?,
+        user: word(bytes, 56)?,
+        name: array(bytes, 64)?,
+        end: tuple.map(|tuple| tuple.end(how)),
+        local: tuple.map(|tuple| (protocol, tuple.local.0, tuple.local.1)),
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Tuple {
+    protocol: u8,
+    kind: FlowKind,
+    local: (IpAddr, u16),
+    remote: (IpAddr, u16),
+}
+
+fn tuple(bytes: &[u8], protocol: u8, is_ipv6: bool) -> Option<Tuple> {
+    let [local, remote] = [address(bytes, 80, is_ipv6)?, address(bytes, 96, is_ipv6)?];
+    let [local_port, remote_port] =
+        [u16::from_be_bytes(array(bytes, 112)?), u16::from_be_bytes(array(bytes, 114)?)];
+    // as the flow's key has it: an echo's identifier for both ports, no ports where the key has none
+    let (kind, local_port, remote_port) = match protocol {
+        6 | 17 | 132 => (FlowKind::Flow, local_port, remote_port),
+        1 | 58 => {
+            let message = u16::from_ne_bytes(array(bytes, 114)?);
+            let is_echo = matches!((protocol, message), (1, 0 | 8) | (58, 128 | 129));
+            if is_echo { (FlowKind::Flow, local_port, local_port) } else { (FlowKind::Remnant, 0, 0) }
+        }
+        _ => (FlowKind::Flow, 0, 0),
+    };
+    Some(Tuple { protocol, kind, local: (local, local_port), remote: (remote, remote_port) })
+}
+
+fn address(bytes: &[u8], at: usize, is_ipv6: bool) -> Option<IpAddr> {
+    Some(if is_ipv6 {
+        IpAddr::V6(Ipv6Addr::from(array::<16>(bytes, at)?))
+    } else {
+        IpAddr::V4(Ipv4Addr::from(array::<4>(bytes, at)?))
+    })
+}
+
+impl Tuple {
+    fn end(&self, how: How) -> End {
+        let key = Key::of_identity(&FlowIdentity {
+            initiator: self.local.0,
+            initiator_port: self.local.1,
+            responder: self.remote.0,
+            responder_port: self.remote.1,
+            protocol: self.protocol,
+            kind: self.kind,
+            direction: FlowDirection::Local,
+            first_seen: 0,
+        });
+        // a ping to oneself has the same address and identifier at both ends: the kernel answers at the high one
+        let low = if key.low() == key.high() { how != How::Kernel } else { key.low() == self.local };
+        End { key, low }
+    }
+}
+
+fn program_event(bytes: &[u8]) -> Option<ProgramEvent> {
+    let length = usize::try_from(word(bytes, 12)?).ok()?;
+    let path = bytes.get(32..32 + PATH_PARTS * PART_BYTES)?;
+    let arguments = bytes.get(32 + PATH_PARTS * PART_BYTES..)?;
+    Some(ProgramEvent {
+        time: long(bytes, 0)?,
+        program: program(bytes, 16)?,
+        path: joined(path),
+        command_line: command_line(arguments.get(..length).unwrap_or(arguments)),
+    })
+}
+
+/// From the names of the file, its folder, and so on up to the root, which is called `/`.
+fn joined(parts: &[u8]) -> Vec<u8> {
+    let mut names: Vec<&[u8]> =
+        parts.chunks(PART_BYTES).map(until_zero).take_while(|name| !name.is_empty()).collect();
+    let is_whole = names.last().is_some_and(|name| *name == b"/");
+    if is_whole {
+        names.truncate(names.iter().position(|name| *name == b"/").unwrap_or(0));
+    }
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let mut path = if is_whole { Vec::new() } else { "…".as_bytes().to_vec() };
+    for name in names.iter().rev() {
+        path.push(b'/');
+        path.extend_from_slice(name);
+    }
+    path
+}
+
+fn command_line(arguments: &[u8]) -> Vec<u8> {
+    let end = arguments.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let used = arguments.get(..end).unwrap_or_default();
+    used.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
+}
+
+pub(super) fn until_zero(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// As the kernel program writes it.
+    pub(in crate::worker::owners) fn told(
+        (time, how, state): (u64, How, u8),
+        (socket, namespace): (u64, u64),
+        (pid, name): (u32, &str),
+        tuple: Option<(u8, &str, &str)>,
+    ) -> Vec<u8> {
+        let mut bytes = vec![0; SOCKET_BYTES];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &time.to_ne_bytes());
+        put(8, &SOCKET_EVENT.to_ne_bytes());
+        put(12, &[how as u8, 1, state, SOCK_STREAM]);
+        put(16, &socket.to_ne_bytes());
+        put(24, &namespace.to_ne_bytes());
+        put(32, &(u64::from(pid) * 1_000).to_ne_bytes());
+        put(40, &pid.to_ne_bytes());
+        put(44, &7u32.to_ne_bytes());
+        put(56, &1000u32.to_ne_bytes());
+        put(64, name.as_bytes());
+        if let Some((protocol, local, remote)) = tuple {
+            for (at, port, end) in [(80, 112, local), (96, 114, remote)] {
+                let end: std::net::SocketAddr = end.parse().unwrap();
+                match end.ip() {
+                    IpAddr::V4(address) => put(at, &address.octets()),
+                    IpAddr::V6(address) => put(at, &address.octets()),
+                }
+                put(port, &end.port().to_be_bytes());
+                put(116, &[protocol, u8::from(end.is_ipv6())]);
+            }
+        }
+        bytes
+    }
+
+    fn end(bytes: &[u8]) -> End {
+        let Some(Event::Socket(SocketEvent { end: Some(end), .. })) = Event::read(bytes) else {
+            panic!("no end")
+        };
+        end
+    }
+
+    #[test]
+    fn both_sockets_of_a_connection_have_the_same_key_and_other_ends() {
+        let who = (1, "x");
+        let one = end(&told((1, How::Made, 1), (1, 1), who, Some((6, "10.0.0.1:5000", "10.0.0.2:80"))));
+        let two = end(&told((1, How::Made, 1), (2, 1), who, Some((6, "10.0.0.2:80", "10.0.0.1:5000"))));
+        assert_eq!(one.key, two.key);
+        assert_ne!(one.low, two.low);
+        let other = end(&told((1, How::Made, 1), (1, 1), who, Some((6, "[fd00::1]:1", "[fd00::2]:2"))));
+        assert_eq!(other.key.low(), ("fd00::1".parse().unwrap(), 1));
+    }
+
+    #[test]
+    fn a_ping_has_its_identifier_for_both_ports() {
+        let mut bytes = told((1, How::Sent, 7), (1, 1), (1, "ping"), Some((1, "10.0.0.1:9", "10.0.0.2:0")));
+        bytes[114..116].copy_from_slice(&8u16.to_ne_bytes());
+        let echo = end(&bytes);
+        assert_eq!((echo.key.ports(), echo.key.kind()), ((9, 9), FlowKind::Flow));
+        bytes[114..116].copy_from_slice(&3u16.to_ne_bytes());
+        assert_eq!(end(&bytes).key.kind(), FlowKind::Remnant);
+    }
+
+    #[test]
+    fn a_program_has_its_path_and_its_arguments() {
+        let mut bytes = vec![0; PROGRAM_BYTES];
+        bytes[8..12].copy_from_slice(&PROGRAM_EVENT.to_ne_bytes());
+        bytes[12..16].copy_from_slice(&8u32.to_ne_bytes());
+        for (part, name) in ["curl", "bin", "usr", "/", "/"].into_iter().enumerate() {
+            bytes[32 + part * PART_BYTES..][..name.len()].copy_from_slice(name.as_bytes());
+        }
+        bytes[416..424].copy_from_slice(b"curl\0-v\0");
+        let Some(Event::Program(event)) = Event::read(&bytes) else { panic!("no event") };
+        assert_eq!(event.path, b"/usr/bin/curl");
+        assert_eq!(event.command_line, b"curl -v");
+        for part in 0..PATH_PARTS {
+            bytes[32 + part * PART_BYTES..][..2].copy_from_slice(b"d\0");
+        }
+        let Some(Event::Program(event)) = Event::read(&bytes) else { panic!("no event") };
+        assert_eq!(event.path, "…/d/d/d/d/d/d/d/d".as_bytes());
+    }
+
+    #[test]
+    fn bytes_of_another_layout_are_no_event() {
+        let bytes = told((1, How::Made, 1), (1, 1), (1, "x"), None);
+        assert!(Event::read(&bytes).is_some());
+        assert_eq!(Event::read(&bytes[..SOCKET_BYTES - 1]), None);
+        assert_eq!(Event::read(&[]), None);
+        let mut unknown = bytes.clone();
+        unknown[12] = 9;
+        assert_eq!(Event::read(&unknown), None);
+        unknown[8] = 3;
+        assert_eq!(Event::read(&unknown), None);
+    }
+}
