@@ -13,7 +13,7 @@ const POLL_MILLIS = 3000;
 const API_SORT = {
   packets: "all_packets", in: "rx_bytes", out: "tx_bytes", "rate-in": "rx_bits_per_second", "rate-out": "tx_bits_per_second",
   first: "first_seen", last: "last_seen", time: "start", length: "length_millis", "round-trip": "round_trip_micros",
-  retransmitted: "retransmitted_segments", process: "initiator_owner",
+  retransmitted: "retransmitted_segments",
 };
 
 /** As the live feed knows; before its first word, as the page was served. */
@@ -24,7 +24,8 @@ function collectorAway() {
 
 /**
  * `list`: {path, field, columns, key, sort, caption, parameters, coarser, gather(items), shape(row), none}; `range` gives the span. Rows of
- * `now` come again every three seconds.
+ * `now` come again every three seconds, or after `again`. A list with `whole` comes with up to so many rows at once, of
+ * which a page is shown; `joined(others, rows)` is then the last row.
  */
 export class ListPage {
   #list;
@@ -35,6 +36,8 @@ export class ListPage {
   #rows = [];
   #others = null;
   #timer = 0;
+  /** Of a list that comes whole, how many rows are shown. */
+  #most = PAGE_ROWS;
   /** What the rows on screen answer: pages after the first and files ask the same again. */
   #asked = {};
 
@@ -66,16 +69,21 @@ export class ListPage {
     this.#rows = [];
     this.#others = null;
     this.#cursor = null;
+    this.#most = PAGE_ROWS;
     this.#table = new Table(hook("rows"), { ...list, sorted: (sort) => this.#sorted(sort) });
     this.#table.say("Reading.");
     this.load();
   }
 
-  /** Newer figures for rows that are there: `change` gives the row to show instead. */
-  refresh(change) {
+  /** Newer figures for rows that are there: `change` gives the row to show instead. `fresh` are rows that may be new. */
+  refresh(change, fresh = []) {
     if (this.#rows.length === 0) return;
-    this.#rows = this.#rows.map(change);
+    const { key, shape = (row) => row } = this.#list;
+    const known = new Set(this.#rows.map(key));
+    const added = this.search ? [] : fresh.filter((row) => !known.has(key(row))).map(shape);
+    this.#rows = [...this.#rows.map(change), ...added];
     this.#table.update(this.#all());
+    this.#count();
   }
 
   #sorted(sort) {
@@ -94,7 +102,7 @@ export class ListPage {
     }
     try {
       const asked = this.#parameters();
-      const answer = await this.#latest.ask(list.path, { ...asked, limit: PAGE_ROWS });
+      const answer = await this.#latest.ask(list.path, { ...asked, limit: list.whole ?? PAGE_ROWS });
       if (answer === null || list !== this.#list) return;
       this.#asked = asked;
       // older than what is kept this finely, or nothing at all: once more, coarser
@@ -108,7 +116,7 @@ export class ListPage {
       setText(hook("shown"), "");
     }
     this.#links();
-    if (this.#range.name === "now") this.#timer = setTimeout(() => (document.hidden ? this.#wait() : this.load()), POLL_MILLIS);
+    if (this.#range.name === "now") this.#timer = setTimeout(() => (document.hidden ? this.#wait() : this.load()), list.again ?? POLL_MILLIS);
   }
 
   /** A hidden page asks for nothing. */
@@ -136,10 +144,27 @@ export class ListPage {
   }
 
   #all() {
+    const cut = this.#cut();
+    if (cut.length > 0) {
+      const left = new Set(cut);
+      return [...this.#rows.filter((row) => !left.has(row)), this.#list.joined(this.#others, cut)];
+    }
     return this.#others && !this.#cursor ? [...this.#rows, this.#others] : this.#rows;
   }
 
+  /** What of a list that came whole is not shown yet; what has no name of its own always is. */
+  #cut() {
+    if (!this.#list.whole || this.#rows.length <= this.#most) return [];
+    return this.#table.ordered(this.#rows.filter((row) => !row.rest)).slice(this.#most);
+  }
+
   async #next() {
+    if (this.#list.whole) {
+      this.#most += PAGE_ROWS;
+      this.#table.replace(this.#all());
+      this.#count();
+      return this.#links();
+    }
     const button = hook("more");
     button.disabled = true;
     try {
@@ -160,9 +185,10 @@ export class ListPage {
   }
 
   #count() {
-    const number = this.#rows.length;
-    hook("more").hidden = !this.#cursor;
-    setText(hook("shown"), number === 0 ? "" : `${number.toLocaleString("en")} ${number === 1 ? "row" : "rows"}${this.#cursor ? " shown, there are more" : ""}`);
+    const cut = this.#cut().length;
+    const number = this.#rows.length - cut;
+    hook("more").hidden = !this.#cursor && cut === 0;
+    setText(hook("shown"), number === 0 ? "" : `${number.toLocaleString("en")} ${number === 1 ? "row" : "rows"}${this.#cursor || cut > 0 ? " shown, there are more" : ""}`);
     const { from, to } = this.#range.span;
     setText(hook("span"), from && Date.parse(from) > 0 ? `${moment(from)} to ${moment(to)}` : this.#range.name === "now" ? "counted since the collector started" : "all that is kept");
   }
@@ -170,10 +196,10 @@ export class ListPage {
   /** What is on screen, as files: the same question with as many rows, in the same order. */
   #links() {
     const sort = this.#table.sort;
-    const order = sort ? `${sort.descending ? "-" : ""}${API_SORT[sort.column] ?? sort.column}` : "";
+    const order = sort ? `${sort.descending ? "-" : ""}${API_SORT[sort.column] ?? sort.column}` : this.#list.sorting ?? "";
     for (const link of document.querySelectorAll("[data-export]")) {
       const format = link.dataset.export;
-      link.href = address(this.#list.path, { ...this.#asked, limit: Math.max(1, this.#rows.length), sort: order, format });
+      link.href = address(this.#list.path, { ...this.#asked, limit: Math.max(1, this.#rows.length - this.#cut().length), sort: order, format });
       link.download = `weir-${this.#list.name ?? this.#list.path}.${format}`;
     }
   }

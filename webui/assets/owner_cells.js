@@ -16,14 +16,13 @@ const QUALITIES = {
 /** What makes an owner, or a group of them, the same one. */
 export function ownerKey(row, group = "pid") {
   const field = GROUP_FIELDS[group];
-  if (!field || !isProcess(row)) return `${row.name} ${row.pid ?? 0} ${row.started ?? ""} ${isProcess(row)}`;
+  if (!isProcess(row)) return field ? `none ${row.name}` : `none ${row.name} ${row.reason}`;
+  if (!field) return `${row.name} ${row.pid} ${row.started}`;
   return `${group} ${row[field]}`;
 }
 
-const NO_PROCESS = new Set(["kernel", "forwarded", "no_flow", "unknown"]);
-
-/** A group has no pid either; what is no process has one of our own names. */
-export const isProcess = (row) => row.pid !== null || (row.members ?? 1) > 1 || !NO_PROCESS.has(row.name);
+/** A group of processes has no pid either; what is none was matched to the kernel or to nobody. */
+export const isProcess = (row) => row.pid !== null || !["kernel", "unknown"].includes(row.quality);
 
 /** What the API is asked for to get this row again. */
 export function ownerQuestion(row, group = "pid") {
@@ -52,18 +51,21 @@ export function ownerName(row, group = "pid") {
   return row.name;
 }
 
-function note(row, group) {
+function note(row, { group, now }) {
   if (!isProcess(row)) return row.reason || (QUALITIES[row.quality] ?? [])[2] || "";
   if (GROUP_FIELDS[group]) {
     const number = `${row.members ?? 1} ${row.members > 1 ? "processes" : "process"}`;
     return group === "program" ? number : [number, row.name].filter(Boolean).join(" · ");
   }
-  const ended = row.alive === false ? "ended" : "";
+  const ended = now && row.alive === false ? "ended" : "";
   return [ended, row.command_line || row.executable].filter(Boolean).join(" · ");
 }
 
-/** Name as a link to what is known of it, a word where it is over the threshold, and its command line below. */
-export function ownerColumn(group, label) {
+/**
+ * Name as a link to what is known of it, a word where it is over the threshold, and its command line below. Of the past
+ * (not `now`) nothing says which of them have ended since.
+ */
+export function ownerColumn(group, label, now = true) {
   return {
     name: "name", label, head: true, kind: "owner", sort: (row) => ownerName(row, group),
     draw: (cell, row) => {
@@ -75,7 +77,7 @@ export function ownerColumn(group, label) {
       if (name.getAttribute("href") !== href) name.href = href;
       over.hidden = !row.over_threshold;
       over.title = "over the threshold now";
-      const text = note(row, group);
+      const text = note(row, { group, now });
       setText(small, text);
       small.title = text;
     },

@@ -85,7 +85,7 @@ export class OwnerDetail {
   }
 
   async #owner(chosen) {
-    const group = ["unit", "container", "user"].find((name) => chosen[name]) ?? (chosen.pid ? "pid" : "program");
+    const group = ["unit", "container", "user"].find((name) => chosen[name]) ?? (Number(chosen.pid) > 0 ? "pid" : "program");
     try {
       const answer = await this.#latest.owner.ask("processes", { ...this.#range.span, ...chosen, group, limit: 1 });
       if (answer === null) return;

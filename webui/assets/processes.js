@@ -6,7 +6,7 @@ import { live } from "./live.js";
 import { GROUP_FIELDS, ownerName } from "./owner_cells.js";
 import { OwnerDetail } from "./owner_detail.js";
 import { ownerList } from "./owner_list.js";
-import { loudest, overlay } from "./owner_live.js";
+import { liveOwners, loudest, overlay } from "./owner_live.js";
 import { Range, parameter, setAddress } from "./range.js";
 
 const group = () => (parameter("group") in GROUP_FIELDS ? parameter("group") : "pid");
@@ -29,7 +29,7 @@ const range = new Range("now", () => {
 });
 const page = new ListPage(range);
 const detail = new OwnerDetail(range);
-page.sorted = ({ column, descending }) => setAddress({ sort: column === "total" && descending ? null : `${descending ? "-" : ""}${column}` });
+page.sorted = ({ column, descending }) => setAddress({ sort: `${descending ? "-" : ""}${column}` });
 
 hook("groups").addEventListener("click", (event) => {
   const choice = event.target.closest("[data-group]")?.dataset.group;
@@ -72,5 +72,5 @@ detail.load();
 live.listen((feed, change) => {
   lead(feed);
   showThreshold(feed);
-  if (range.name === "now" && feed.state && change !== "link") page.refresh(overlay(feed.state, group()));
+  if (range.name === "now" && feed.state && change !== "link") page.refresh(overlay(feed.state, group()), group() === "pid" ? liveOwners(feed.state).rows : []);
 });

@@ -6,7 +6,7 @@ const RESORT_MILLIS = 3000;
 
 /**
  * `columns`: [{name, label, number, drop, head, sort(row), draw(cell, row)}]; `drop` 1 leaves on a phone, 2 on a small
- * window too. `key(row)` is what makes a row the same one.
+ * window too. `key(row)` is what makes a row the same one. `order(a, b)` counts until a column is chosen.
  */
 export class Table {
   #columns;
@@ -19,13 +19,15 @@ export class Table {
   #sortedAt = 0;
   #sort;
   #most;
+  #order;
 
-  constructor(table, { columns, key, sort, most = Infinity, caption, sorted = () => {} }) {
+  constructor(table, { columns, key, sort, most = Infinity, caption, order = null, sorted = () => {} }) {
 
     this.#columns = columns;
     this.#key = key;
     this.#sort = sort ?? null;
     this.#most = most;
+    this.#order = order;
     this.#head = element("tr");
     this.#body = element("tbody");
     table.replaceChildren(...(caption ? [element("caption", { class: "visually-hidden" }, caption)] : []), element("thead", {}, this.#head), this.#body);
@@ -55,7 +57,7 @@ export class Table {
   /** Rows as they are, at once. */
   replace(rows) {
     this.#sortedAt = performance.now();
-    const kept = this.#ordered(rows).slice(0, this.#most);
+    const kept = this.ordered(rows).slice(0, this.#most);
     const before = this.#rows;
     this.#rows = new Map();
     for (const row of kept) {
@@ -111,9 +113,10 @@ export class Table {
     for (const [index, column] of this.#columns.entries()) column.draw(entry.cells[index], row);
   }
 
-  #ordered(rows) {
+  /** Rows as they are shown: by the chosen column, else by `order`, else as they came. */
+  ordered(rows) {
     const column = this.#sort && this.#columns.find((one) => one.name === this.#sort.column);
-    if (!column) return rows;
+    if (!column) return this.#order ? [...rows].sort((a, b) => rank(a) - rank(b) || this.#order(a, b)) : rows;
     const turn = this.#sort.descending ? -1 : 1;
     return [...rows].sort((a, b) => rank(a) - rank(b) || turn * compare(column.sort(a), column.sort(b)));
   }

@@ -57,6 +57,9 @@ async fn processes_come_from_the_collector_and_with_a_range_from_the_history() {
     assert_eq!(now["others"]["rx_bytes"], 300);
     let one = browser.json("/api/v1/processes?limit=1").await;
     assert_eq!(names(&one), ["curl"]);
+    let least = browser.json("/api/v1/processes?sort=rx_bytes&limit=1").await;
+    assert_eq!((least["processes"][0]["rx_bytes"].as_u64(), names(&least).len()), (Some(500), 1));
+    assert_eq!((least["others"]["rx_bytes"].as_u64(), least["others"]["rows"].as_u64()), (Some(300 + 900 + 600), Some(4)));
     let programs = browser.json("/api/v1/processes?group=program").await;
     assert_eq!(names(&programs), ["nginx", "curl"]);
     assert_eq!(

@@ -6,6 +6,9 @@ use weir_shared::live::Update;
 use weir_shared::process::{MatchQuality, OwnerRow};
 use weir_shared::report::Ranked;
 
+/// Rows of one list in a frame, which goes to each open page once a second.
+const MOST_ROWS: usize = 40;
+
 #[derive(Serialize)]
 pub(super) struct Owners<'a> {
     rows: Vec<OwnerFrame<'a>>,
@@ -33,7 +36,12 @@ struct OwnerFrame<'a> {
 
 impl<'a> From<&'a Ranked<OwnerRow>> for Owners<'a> {
     fn from(list: &'a Ranked<OwnerRow>) -> Self {
-        Self { rows: list.rows.iter().map(Into::into).collect(), others: list.others.into() }
+        let mut others = list.others;
+        for row in list.rows.iter().skip(MOST_ROWS) {
+            others.rows = others.rows.saturating_add(1);
+            others.traffic += row.traffic;
+        }
+        Self { rows: list.rows.iter().take(MOST_ROWS).map(Into::into).collect(), others: others.into() }
     }
 }
 

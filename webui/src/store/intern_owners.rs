@@ -1,4 +1,4 @@
-//! Owners become numbers: a process by name, pid and start, anything else by its name.
+//! Owners become numbers: a process by name, pid and start, anything else by its name and reason.
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ pub(super) struct OwnerKey {
     name: String,
     pid: i64,
     started: i64,
+    /// Empty for a process.
+    reason: String,
 }
 
 impl From<&Owner> for OwnerKey {
@@ -22,6 +24,7 @@ impl From<&Owner> for OwnerKey {
             name: owner.name.clone(),
             pid: owner.pid.map_or(0, i64::from),
             started: owner.started.map_or(0, |started| started.as_millisecond()),
+            reason: if owner.pid.is_none() { owner.reason.clone() } else { String::new() },
         }
     }
 }
@@ -32,6 +35,7 @@ impl From<&OwnerReference> for OwnerKey {
             name: owner.name.clone(),
             pid: owner.pid.map_or(0, i64::from),
             started: owner.started.map_or(0, |started| started.as_millisecond()),
+            reason: String::new(),
         }
     }
 }
@@ -59,9 +63,9 @@ pub(super) async fn intern(
     let list = Value::from(owners.iter().map(|(key, owner)| row(key, *owner)).collect::<Vec<_>>());
     let list = list.to_string();
     sqlx::query(
-        "INSERT INTO owner (name, pid, started, executable, command_line, user, unit, container, parents, alive, \
+        "INSERT INTO owner (name, pid, started, reason, executable, command_line, user, unit, container, parents, alive, \
          last_used) SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, \
-         value->>8, value->>9, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET \
+         value->>8, value->>9, value->>10, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET \
          executable = iif(excluded.executable = '', executable, excluded.executable), \
          command_line = iif(excluded.command_line = '', command_line, excluded.command_line), \
          user = iif(excluded.user = '', user, excluded.user), unit = iif(excluded.unit = '', unit, excluded.unit), \
@@ -77,16 +81,22 @@ pub(super) async fn intern(
     .execute(&mut *connection)
     .await?;
     let rows = sqlx::query(
-        "SELECT o.name, o.pid, o.started, o.id FROM json_each(?1) j CROSS JOIN owner o ON o.name = j.value->>0 \
-         AND o.pid = j.value->>1 AND o.started = j.value->>2",
+        "SELECT o.name, o.pid, o.started, o.reason, o.id FROM json_each(?1) j CROSS JOIN owner o ON o.name = j.value->>0 \
+         AND o.pid = j.value->>1 AND o.started = j.value->>2 \
+         AND o.reason = j.value->>3",
     )
     .bind(&list)
     .fetch_all(connection)
     .await?;
     rows.iter()
         .map(|row| {
-            let key = OwnerKey { name: row.try_get(0)?, pid: row.try_get(1)?, started: row.try_get(2)? };
-            Ok((key, row.try_get(3)?))
+            let key = OwnerKey {
+                name: row.try_get(0)?,
+                pid: row.try_get(1)?,
+                started: row.try_get(2)?,
+                reason: row.try_get(3)?,
+            };
+            Ok((key, row.try_get(4)?))
         })
         .collect()
 }
@@ -99,6 +109,7 @@ fn row(key: &OwnerKey, owner: Option<&Owner>) -> Value {
         key.name,
         key.pid,
         key.started,
+        key.reason,
         known.executable,
         known.command_line,
         known.user,

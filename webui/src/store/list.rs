@@ -215,13 +215,15 @@ impl Statement {
             "SELECT r.key, r.interface_id, sum(r.rx_packets) AS rx_packets, sum(r.rx_bytes) AS \
              rx_bytes, sum(r.tx_packets) AS tx_packets, sum(r.tx_bytes) AS tx_bytes, min(r.first_seen) AS first_seen, \
              max(r.last_seen) AS last_seen, max(r.name) AS name, max(r.label) AS label, \
-             group_concat(DISTINCT r.label) AS labels, max(r.direction) AS direction, \
+             {labels} AS labels, max(r.direction) AS direction, \
              max(r.round_trip_micros) AS round_trip_micros, sum(r.retransmitted_segments) AS retransmitted_segments, \
              sum(r.zero_windows) AS zero_windows, sum(r.resets) AS resets, max(r.state) AS state, max(r.other_rows) AS \
              other_rows, sum(r.rx_payload_bytes) AS rx_payload_bytes, sum(r.tx_payload_bytes) AS tx_payload_bytes, \
              {initiator} AS initiator_owner, {responder} AS responder_owner, \
              sum(r.rx_bytes) + sum(r.tx_bytes) AS bytes, {place} AS place FROM ranked r WHERE r.level = ?4 AND \
              r.kind = ?5 AND r.start >= ?6 AND r.start < ?7 AND {scope} AND {condition} GROUP BY r.key, r.interface_id",
+            // only owners show them all, and it costs
+            labels = if self.of.kind == Kind::Owner { "group_concat(DISTINCT r.label)" } else { "NULL" },
             initiator = one("r.initiator_owner"),
             responder = one("r.responder_owner"),
             place = self.rule.place(self.of.kind),

@@ -11,10 +11,11 @@ const FILES: &[(i64, &str, &str)] = &[
     (4, "days", include_str!("../../../migrations/0004_days.sql")),
     (5, "owners", include_str!("../../../migrations/0005_owners.sql")),
     (6, "sessions", include_str!("../../../migrations/0006_sessions.sql")),
+    (7, "owner_reasons", include_str!("../../../migrations/0007_owner_reasons.sql")),
 ];
 
 /// The newest version this program knows.
-pub(super) const NEWEST: i64 = 6;
+pub(super) const NEWEST: i64 = 7;
 
 pub(super) fn migrator() -> Migrator {
     Migrator::with_migrations(

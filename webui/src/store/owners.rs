@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _};
-use weir_shared::process::{Owner, OwnerRow, ParentProcess};
+use weir_shared::process::{MatchQuality, Owner, OwnerRow, ParentProcess};
 use weir_shared::report::{Count, RxTx};
 
 use super::columns::unsigned;
@@ -98,7 +98,8 @@ pub(super) const CHOSEN: &str = "chosen(id) AS MATERIALIZED (SELECT o.id FROM ow
     (?12->>'unit' IS NULL OR o.pid > 0 AND o.unit = ?12->>'unit') AND \
     (?12->>'container' IS NULL OR o.pid > 0 AND o.container = ?12->>'container'))";
 
-const TEXTS: [&str; 7] = ["name", "executable", "command_line", "user", "unit", "container", "parents"];
+const TEXTS: [&str; 8] =
+    ["name", "reason", "executable", "command_line", "user", "unit", "container", "parents"];
 const NUMBERS: [&str; 3] = ["pid", "started", "alive"];
 
 /// Columns of a group beyond those of every list: what all its owners have in common.
@@ -215,11 +216,7 @@ fn owner(row: &SqliteRow, seconds: f64) -> Result<OwnerSpan, sqlx::Error> {
     };
     let row_of = OwnerRow {
         interface: text(row, "interface")?,
-        owner: Owner {
-            quality: quality_of(row.try_get("direction")?),
-            reason: text(row, "state_text")?,
-            ..identity(row)?
-        },
+        owner: identity(row, quality_of(row.try_get("direction")?), text(row, "state_text")?)?,
         traffic,
         rx_payload_bytes: amount("rx_payload_bytes")?,
         tx_payload_bytes: amount("tx_payload_bytes")?,
@@ -233,8 +230,8 @@ fn owner(row: &SqliteRow, seconds: f64) -> Result<OwnerSpan, sqlx::Error> {
     Ok(OwnerSpan { row: row_of, members: amount("members")? })
 }
 
-/// Who it is, from columns `owner_…`; how it was matched stands elsewhere.
-pub(super) fn identity(row: &SqliteRow) -> Result<Owner, sqlx::Error> {
+/// Who it is, from columns `owner_…`, and how it was matched; what is no process has a reason of its own.
+pub(super) fn identity(row: &SqliteRow, quality: MatchQuality, reason: String) -> Result<Owner, sqlx::Error> {
     let (pid, started) = process(row, "owner_pid", "owner_started")?;
     let parents: serde_json::Value = serde_json::from_str(&text(row, "owner_parents")?).unwrap_or_default();
     Ok(Owner {
@@ -248,8 +245,14 @@ pub(super) fn identity(row: &SqliteRow) -> Result<Owner, sqlx::Error> {
         container: text(row, "owner_container")?,
         parents: parents.as_array().into_iter().flatten().filter_map(parent).collect(),
         alive: row.try_get::<Option<i64>, _>("owner_alive")? == Some(1),
-        ..Owner::default()
+        quality,
+        reason: if pid.is_none() && is_no_process(quality) { text(row, "owner_reason")? } else { reason },
     })
+}
+
+/// A group of processes has no pid either.
+const fn is_no_process(quality: MatchQuality) -> bool {
+    matches!(quality, MatchQuality::Kernel | MatchQuality::Unknown)
 }
 
 fn parent(value: &serde_json::Value) -> Option<ParentProcess> {

@@ -79,7 +79,7 @@ impl Store {
 
     async fn session_owners(&self, session: i64) -> Result<Vec<OwnerRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT s.*, o.name AS owner_name, o.pid AS owner_pid, o.started AS owner_started, \
+            "SELECT s.*, o.name AS owner_name, o.pid AS owner_pid, o.started AS owner_started, o.reason AS owner_reason, \
              o.executable AS owner_executable, o.command_line AS owner_command_line, o.user AS owner_user, \
              o.unit AS owner_unit, o.container AS owner_container, o.parents AS owner_parents, \
              o.alive AS owner_alive FROM session_owner s JOIN owner o ON o.id = s.owner WHERE s.session = ?1 \
@@ -124,11 +124,7 @@ fn owner_row(row: &SqliteRow) -> Result<OwnerRow, sqlx::Error> {
     let traffic = traffic(row)?;
     Ok(OwnerRow {
         interface: row.try_get("interface")?,
-        owner: Owner {
-            quality: quality_of(row.try_get("quality")?),
-            reason: row.try_get("reason")?,
-            ..identity(row)?
-        },
+        owner: identity(row, quality_of(row.try_get("quality")?), row.try_get("reason")?)?,
         traffic,
         rx_payload_bytes: amount("rx_payload_bytes")?,
         tx_payload_bytes: amount("tx_payload_bytes")?,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Sorts rows by `sort`: a key of their JSON or one of `host`, `peers`, `total`, `packets`, with `-` in front for
+/// Sorts rows by `sort`: a key of their JSON or one of `host`, `peers`, `process`, `total`, `rate`, `all_packets`, with `-` in front for
 /// descending. Rows whose value is equal keep their order, and an unknown key changes nothing.
 pub(super) fn sorted<T: Serialize>(rows: Vec<T>, sort: &str) -> Vec<T> {
     let sort = sort.trim();
@@ -39,7 +39,14 @@ fn worth(row: &Value, key: &str) -> Worth {
     match key {
         "host" => named("/address"),
         "peers" => named("/responder"),
+        "process" => Worth::Text(
+            text("/initiator_owner/name")
+                .or_else(|| text("/responder_owner/name"))
+                .unwrap_or_default()
+                .to_owned(),
+        ),
         "total" => sum(&["/rx_bytes", "/tx_bytes", "/bytes"]),
+        "rate" => sum(&["/rx_bits_per_second", "/tx_bits_per_second"]),
         "all_packets" => sum(&["/rx_packets", "/tx_packets", "/packets"]),
         "tcp" | "udp" => sum(&[&format!("/transport/{key}/packets")]),
         "icmp" => sum(&["/transport/icmp/packets", "/transport/icmpv6/packets"]),

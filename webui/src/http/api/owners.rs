@@ -1,11 +1,12 @@
 //! Processes and other owners of traffic: since the collector started, or over a range of the history.
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::Serialize;
 use weir_shared::client::{ClientError, Collector, ListRequest};
-use weir_shared::json::{OthersItem, OwnerItem, Rate, Traffic, processes_document};
+use weir_shared::json::{OthersItem, OwnerItem, Rate, Traffic};
 use weir_shared::process::{Owner, OwnerReference, OwnerRow, Scope};
 use weir_shared::report::{FlowRow, Others, Ranked, RxTx, Since};
 
@@ -39,24 +40,33 @@ pub(super) async fn processes(
         now(&state, &parameters).await?
     };
     let Listed { since, list, next } = listed;
-    let next_cursor = next.map(cursor_text);
-    let rows = Ranked { rows: list.rows.iter().map(|span| span.row.clone()).collect(), others: list.others };
-    let document = processes_document(since, &rows);
-    if parameters.is_csv()? {
-        let others = parameters.q.trim().is_empty() && next_cursor.is_none();
-        let items = sorted(document.processes, &parameters.sort);
-        return csv_file("processes", &items, others.then_some(&document.others));
+    let items = list.rows.iter().map(|span| Grouped { owner: (&span.row).into(), members: span.members });
+    let mut items = sorted(items.collect(), &parameters.sort);
+    let mut others = OthersItem::from(list.others);
+    for item in items.drain(parameters.limit()?.min(items.len())..) {
+        add_to(&mut others, item.owner.traffic);
     }
-    let members = list.rows.iter().map(|span| span.members);
-    let items = document.processes.into_iter().zip(members);
-    let items: Vec<Grouped> = items.map(|(owner, members)| Grouped { owner, members }).collect();
-    let document = GroupsDocument {
-        since,
-        group: group.word(),
-        processes: sorted(items, &parameters.sort),
-        others: document.others,
-    };
+    let next_cursor = next.map(cursor_text);
+    if parameters.is_csv()? {
+        let rest = parameters.q.trim().is_empty() && next_cursor.is_none();
+        let items: Vec<OwnerItem> = items.into_iter().map(|item| item.owner).collect();
+        return csv_file("processes", &items, rest.then_some(&others));
+    }
+    let document = GroupsDocument { since, group: group.word(), processes: items, others };
     Ok(HttpResponse::Ok().json(Paged { document, next_cursor }))
+}
+
+fn add_to(others: &mut OthersItem, traffic: Traffic) {
+    others.rows = others.rows.saturating_add(1);
+    let all = &mut others.traffic;
+    for (sum, part) in [
+        (&mut all.rx_bytes, traffic.rx_bytes),
+        (&mut all.tx_bytes, traffic.tx_bytes),
+        (&mut all.rx_packets, traffic.rx_packets),
+        (&mut all.tx_packets, traffic.tx_packets),
+    ] {
+        *sum = sum.saturating_add(part);
+    }
 }
 
 /// The document of `weir processes --json`, and how its rows are put together.
@@ -91,18 +101,19 @@ async fn past(state: &State, parameters: &Parameters) -> Result<Listed, HttpErro
 }
 
 async fn now(state: &State, parameters: &Parameters) -> Result<Listed, HttpError> {
-    let (group, owners, limit) = (group(parameters)?, parameters.owners()?, parameters.limit()?);
+    let (group, owners) = (group(parameters)?, parameters.owners()?);
     let mut request = request(parameters)?;
     request.of = if parameters.session { Scope::Session } else { Scope::All };
-    if group != Group::Process || !owners.is_all() {
-        request.limit = MOST_LIVE_ROWS;
+    // its own order is by bytes
+    if group != Group::Process || !owners.is_all() || !parameters.sort.trim().is_empty() {
+        request.limit = request.limit.max(MOST_LIVE_ROWS);
     }
     let mut answer = collector(state)?.processes(&request).await?;
     if !owners.is_all() {
         answer.list.rows.retain(|row| owners.matches(&row.owner));
         answer.list.others = Others::default();
     }
-    let list = cut(put_together(answer.list, group), limit);
+    let list = put_together(answer.list, group);
     Ok(Listed { since: answer.since, list, next: None })
 }
 
@@ -178,19 +189,14 @@ fn add(span: &mut OwnerSpan, other: &OwnerRow) {
     }
     (all.pid, all.started) = (None, None);
     all.alive |= one.alive;
-    if one.quality > all.quality {
-        all.quality = one.quality;
-        all.reason.clone_from(&one.reason);
+    match one.quality.cmp(&all.quality) {
+        Ordering::Greater => {
+            all.quality = one.quality;
+            all.reason.clone_from(&one.reason);
+        }
+        Ordering::Equal if all.reason != one.reason => all.reason.clear(),
+        _ => {}
     }
-}
-
-/// The first rows; the rest goes to the others.
-fn cut(mut list: Ranked<OwnerSpan>, limit: usize) -> Ranked<OwnerSpan> {
-    for span in list.rows.drain(limit.min(list.rows.len())..) {
-        list.others.rows = list.others.rows.saturating_add(1);
-        list.others.traffic += span.row.traffic;
-    }
-    list
 }
 
 /// The flows of the chosen owners, over all interfaces where none is chosen: a process talks over loopback too.
