@@ -1,6 +1,7 @@
 # make run      build both services and run them on this machine until Ctrl+C
 # make test     every test, with the real binaries; those that need namespaces run through sudo when not root
 # make crash    kill -9 either service 200 times under load
+# make scorecard  two dozen ways to move bytes, and whom they are credited to: docs/attribution-scorecard.md
 # make bench    cost beside the packet monitors that are installed
 # make lint     what .ci/run checks before the tests
 export CARGO_TERM_COLOR ?= auto
@@ -8,7 +9,7 @@ AS_ROOT := $(CURDIR)/tools/as-root
 RUNNER := CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
 CRASH_CYCLES ?= 200
 
-.PHONY: run build test crash bench lint format docs captures clean
+.PHONY: run build test crash scorecard bench lint format docs captures clean
 
 run:
 	@tools/run.sh
@@ -21,6 +22,9 @@ test: build captures
 
 crash: build
 	WEIR_CRASH_CYCLES=$(CRASH_CYCLES) $(RUNNER)=$(AS_ROOT) cargo test --workspace --locked --test restart -- --nocapture --test-threads=1
+
+scorecard: build
+	WEIR_SCORECARD=full $(RUNNER)=$(AS_ROOT) cargo test --workspace --locked --test scorecard -- in_full --nocapture
 
 bench:
 	@bench/run.sh

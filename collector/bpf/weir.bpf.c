@@ -351,6 +351,7 @@ INLINE int on_packet(struct __sk_buff *packet, const int sent)
 		if (!read_tuple(packet, &tuple, sent))
 			return 1;
 		hash = (tuple.local_port | (u32)tuple.remote_port << 16) ^ tuple.remote[0] ^ tuple.remote[3];
+		hash ^= (tuple.local[0] ^ tuple.local[3]) * 0x85ebca6b;
 	}
 	hash = hash * 0x9e3779b1 | 1; /* never the 0 of an empty place */
 	if (!is_tcp)

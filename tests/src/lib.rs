@@ -1,6 +1,7 @@
 //! What the tests of the real binaries share. Everything here starts real processes and cleans up after itself.
 pub mod accounts;
 pub mod browser;
+pub mod crowd;
 pub mod disk;
 pub mod history;
 pub mod lab;

@@ -43,9 +43,20 @@ impl Amount {
     }
 }
 
+/// Where a scenario's program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Monitored,
+    Container,
+    /// Where the traffic comes from, against a server on the monitored machine.
+    Outside,
+}
+
 /// What a scenario counted on its socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moved {
+    /// As the program saw it: in a container not the machine's.
+    pub pid: u64,
     pub sent: u64,
     pub received: u64,
     /// Datagrams or frames; 0 for streams.
@@ -68,6 +79,7 @@ pub struct Ground {
     near_end: Running,
     container: String,
     monitored: String,
+    sender: String,
     programs: PathBuf,
 }
 
@@ -90,7 +102,14 @@ impl Ground {
         };
         let far_end = start("far-end", &mut network.outside(&named(&programs, "s-far-end")), &[]);
         let near_end = start("near-end", &mut network.inside(&named(&programs, NEAR_END)), &["--plain"]);
-        Self { far_end, near_end, container, monitored: network.monitored.clone(), programs }
+        Self {
+            far_end,
+            near_end,
+            container,
+            monitored: network.monitored.clone(),
+            sender: network.sender.clone(),
+            programs,
+        }
     }
 
     /// The program under another name, which becomes its process's.
@@ -105,18 +124,31 @@ impl Ground {
 
     /// The command that runs a scenario where it belongs: on the monitored machine or in its container.
     pub fn command(&self, scenario: &str, amount: Amount) -> Command {
-        let program = self.program(&Self::process_name(scenario));
+        let place = if scenario == "container" { Place::Container } else { Place::Monitored };
+        let mut command = self.command_as(&Self::process_name(scenario), scenario, place);
+        command.args(amount.arguments());
+        command
+    }
+
+    /// The same under any name, anywhere; it is run as the program's defaults say.
+    pub fn command_as(&self, name: &str, scenario: &str, place: Place) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec"]);
-        if scenario == "container" {
-            command.arg(&self.container).args(["unshare", "--mount", "--pid", "--fork", "--mount-proc"]);
-        } else {
-            command.arg(&self.monitored);
+        match place {
+            Place::Container => {
+                command.arg(&self.container);
+                command.args(["unshare", "--mount", "--pid", "--fork", "--mount-proc"]);
+            }
+            Place::Monitored => _ = command.arg(&self.monitored),
+            Place::Outside => _ = command.arg(&self.sender),
         }
-        command.arg(program).args(["run", scenario, "--port", PORT, "--interface", "watched0"]);
-        let to = if scenario == "loopback" { Ipv4Addr::LOCALHOST } else { SENDER };
+        command.arg(self.program(name)).args(["run", scenario, "--port", PORT, "--interface", "watched0"]);
+        let to = match (scenario, place) {
+            (_, Place::Outside) => MONITORED,
+            ("loopback", _) => Ipv4Addr::LOCALHOST,
+            _ => SENDER,
+        };
         command.args(["--to", &to.to_string(), "--to6", &SENDER6.to_string()]);
-        command.args(amount.arguments());
         command
     }
 
@@ -125,19 +157,7 @@ impl Ground {
     /// # Errors
     /// What the kernel cannot do.
     pub fn run(&self, scenario: &str, amount: Amount) -> Result<Moved, Unavailable> {
-        let said = run(&mut self.command(scenario, amount));
-        assert_eq!(said.code, 0, "{scenario}: {}{}", said.err, said.out);
-        let told = said.json();
-        if let Some(reason) = told["unavailable"].as_str() {
-            return Err(reason.to_owned());
-        }
-        let number = |key: &str| told[key].as_u64().unwrap_or_else(|| panic!("no {key} in {told}"));
-        assert_eq!(told["name"], *Self::process_name(scenario), "{told}");
-        Ok(Moved {
-            sent: number("sent_payload_bytes"),
-            received: number("received_payload_bytes"),
-            frames: number("frames"),
-        })
+        moved(&mut self.command(scenario, amount))
     }
 
     /// Every scenario's name and description, in the program's order.
@@ -151,6 +171,26 @@ impl Ground {
     pub fn stands(&mut self) -> bool {
         self.far_end.has_ended().is_none() && self.near_end.has_ended().is_none()
     }
+}
+
+/// Runs a scenario's command to its end.
+///
+/// # Errors
+/// What the kernel cannot do.
+pub fn moved(command: &mut Command) -> Result<Moved, Unavailable> {
+    let said = run(command);
+    assert_eq!(said.code, 0, "{command:?}: {}{}", said.err, said.out);
+    let told = said.json();
+    if let Some(reason) = told["unavailable"].as_str() {
+        return Err(reason.to_owned());
+    }
+    let number = |key: &str| told[key].as_u64().unwrap_or_else(|| panic!("no {key} in {told}"));
+    Ok(Moved {
+        pid: number("pid"),
+        sent: number("sent_payload_bytes"),
+        received: number("received_payload_bytes"),
+        frames: number("frames"),
+    })
 }
 
 /// A hard link, so that two dozen names cost one copy.

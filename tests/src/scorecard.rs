@@ -1,20 +1,16 @@
 //! The scorecard: each scenario's own count held against what the collector credits to its name.
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::accounts::{Account, accounts, grade, named, payload};
 use crate::lab::Lab;
-use crate::program::{must, target, workspace};
+use crate::program::must;
 use crate::scenario::{Amount, Ground, Moved, NEAR_END, Unavailable};
 
 /// How long the collector may take to know.
 const SETTLED: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_millis(100);
-/// Grades in the order in which they are written down.
-const GRADES: [&str; 2] = ["ebpf", "proc"];
 
 /// One scenario's line.
 #[derive(Debug)]
@@ -132,22 +128,12 @@ impl Card {
         );
         text
     }
-
-    /// Keeps this grade's table, and writes the document from the tables that are kept.
-    pub fn publish(&self) {
-        let folder = parts();
-        fs::create_dir_all(&folder).expect("a folder for tables");
-        fs::write(folder.join(format!("{}.md", self.grade)), self.table()).expect("a table");
-        let tables =
-            GRADES.map(|grade| fs::read_to_string(folder.join(format!("{grade}.md"))).unwrap_or_default());
-        let tables: Vec<_> = tables.into_iter().filter(|table| !table.is_empty()).collect();
-        let text = format!("{}\n{}", head(), tables.join("\n"));
-        fs::write(workspace().join("docs/attribution-scorecard.md"), text).expect("the document");
-    }
 }
 
-fn parts() -> PathBuf {
-    target().join("scorecard")
+/// The document that `make scorecard` writes.
+pub fn document(cards: &[Card]) -> String {
+    let tables: Vec<_> = cards.iter().map(Card::table).collect();
+    format!("{}\n{}", head(), tables.join("\n"))
 }
 
 fn head() -> String {
@@ -173,7 +159,7 @@ fn settled(lab: &Lab, scenario: &str, moved: Moved) -> Score {
     loop {
         let accounts = accounts(lab);
         let score = Score::of(moved, &named(&accounts, &name));
-        if (score.detected && score.right()) || start.elapsed() >= SETTLED {
+        if (score.detected && score.given >= moved.payload()) || start.elapsed() >= SETTLED {
             return score;
         }
         std::thread::sleep(STEP);
@@ -220,13 +206,13 @@ mod tests {
     }
 
     fn line(scenario: &str, payload: u64) -> Line {
-        let moved = Moved { sent: payload, received: 0, frames: 0 };
+        let moved = Moved { pid: 1, sent: payload, received: 0, frames: 0 };
         Line { scenario: scenario.to_owned(), what: String::new(), outcome: Ok(Score::of(moved, &[])) }
     }
 
     #[test]
     fn a_tenth_too_much_or_too_little_is_right() {
-        let moved = Moved { sent: 600, received: 400, frames: 0 };
+        let moved = Moved { pid: 1, sent: 600, received: 400, frames: 0 };
         let given = |bytes| Score::of(moved, &[&account("s-udp", Some(1), bytes)]).right();
         assert_eq!([899, 900, 1100, 1101].map(given), [false, true, true, false]);
     }

@@ -218,6 +218,8 @@ fn a_session_is_started_reset_and_stopped_by_keys() {
     terminal.until_shows("no session");
     terminal.key("r");
     terminal.until_shows("No session is running");
+    let none = desk.lab.weir(&["processes", "--session"]);
+    assert!(none.code == 1 && none.err.contains("no session is running"), "{}", none.err);
     terminal.key("s");
     terminal.until("the session is in the header, its start in the panel", |screen| {
         screen.lines().any(|line| line.starts_with("session ")) && screen.contains("was started by")

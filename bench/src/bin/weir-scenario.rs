@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 use weir_bench::scenario::far_end::{self, Services};
-use weir_bench::scenario::{ALL, Aim, Unavailable, find, one_short_life};
+use weir_bench::scenario::{ALL, Aim, Unavailable, find, one_short_life, prefork, serve_inherited};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -34,6 +34,16 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Serves TCP by several processes that accept on one socket; prints `ready` when they have started.
+    Prefork {
+        #[arg(long, default_value_t = 7001)]
+        port: u16,
+        #[arg(long, default_value_t = 4)]
+        workers: usize,
+    },
+    /// A process of `prefork`: the listening socket is its standard input.
+    #[command(hide = true)]
+    Worker,
     /// One connection, one exchange: what the short-lived processes do.
     #[command(hide = true)]
     Once {
@@ -43,6 +53,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 struct Target {
     /// The far end.
     #[arg(long, default_value = "10.88.0.1")]
@@ -51,6 +62,9 @@ struct Target {
     to6: Ipv6Addr,
     #[arg(long, default_value_t = 7000)]
     port: u16,
+    /// The port that UDP is sent from; 0: any.
+    #[arg(long, default_value_t = 0)]
+    from_port: u16,
     /// Where frames are sent.
     #[arg(long, default_value = "watched0")]
     interface: String,
@@ -70,6 +84,7 @@ impl Target {
             host: self.to,
             host6: self.to6,
             port: self.port,
+            from_port: self.from_port,
             interface: self.interface.clone(),
             rounds: self.rounds,
             pause: Duration::from_millis(self.pause),
@@ -85,6 +100,8 @@ fn main() -> Result<()> {
             say(&lines.join("\n"))
         }
         Command::Serve { port, plain } => far_end::serve(Services { port, all: !plain }, || say("ready")),
+        Command::Prefork { port, workers } => prefork(port, workers, || say("ready")),
+        Command::Worker => serve_inherited(),
         Command::Run { scenario, target } => say(&run(&scenario, &target.aim())?.to_string()),
         Command::Once { target } => one_short_life(&target.aim()),
     }

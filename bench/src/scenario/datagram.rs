@@ -28,12 +28,12 @@ fn request(answers: u32, size: usize) -> Vec<u8> {
     bytes
 }
 
-fn socket(to: SocketAddr) -> Result<UdpSocket> {
+fn socket(aim: &Aim, to: SocketAddr) -> Result<UdpSocket> {
     let socket = match to {
-        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
+        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, aim.from_port)),
+        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, aim.from_port)),
     };
-    let socket = socket.context("binding a UDP socket")?;
+    let socket = socket.with_context(|| format!("binding UDP port {}", aim.from_port))?;
     socket.set_read_timeout(Some(PATIENCE)).context("setting a time-out")?;
     Ok(socket)
 }
@@ -54,7 +54,7 @@ fn rounds(aim: &Aim, socket: &UdpSocket, send: impl Fn(&[u8]) -> std::io::Result
 }
 
 fn unconnected_to(aim: &Aim, to: SocketAddr) -> Result<Moved> {
-    let socket = socket(to)?;
+    let socket = socket(aim, to)?;
     rounds(aim, &socket, |bytes| socket.send_to(bytes, to))
 }
 
@@ -69,7 +69,7 @@ pub(super) fn over_ipv6(aim: &Aim) -> Result<Moved> {
 
 fn connected(aim: &Aim, port: u16) -> Result<UdpSocket> {
     let to = aim.to(aim.host, port);
-    let socket = socket(to)?;
+    let socket = socket(aim, to)?;
     socket.connect(to).with_context(|| format!("connecting to {to}"))?;
     Ok(socket)
 }

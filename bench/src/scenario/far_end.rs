@@ -79,6 +79,15 @@ fn accept(listener: &TcpListener) {
     }
 }
 
+/// As a worker of one thread does.
+pub(super) fn accept_one_by_one(listener: &TcpListener) {
+    for stream in listener.incoming().flatten() {
+        if let Ok(writing) = stream.try_clone() {
+            converse(stream, writing);
+        }
+    }
+}
+
 fn accept_sctp(listener: &Socket) {
     while let Ok((socket, _)) = listener.accept() {
         std::thread::spawn(move || {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-pub use processes::one_short_life;
+pub use processes::{one_short_life, prefork, serve_inherited};
 
 /// The second port of the far end, for datagrams that look like QUIC from outside.
 pub const HTTPS_PORT: u16 = 443;
@@ -31,6 +31,8 @@ pub struct Aim {
     pub host: Ipv4Addr,
     pub host6: Ipv6Addr,
     pub port: u16,
+    /// The port that UDP is sent from; 0: any.
+    pub from_port: u16,
     /// The interface that leads to the far end; only frames are sent by name.
     pub interface: String,
     pub rounds: u32,

@@ -35,6 +35,8 @@ pub(super) async fn run(
     arguments.style(format)?;
     let mut request = list_request(arguments, &wanted.list);
     if wanted.session {
+        let running = collector.sessions(1).await?.first().is_some_and(|session| session.end.is_none());
+        anyhow::ensure!(running, "no session is running; `weir session start` begins one");
         request.of = Scope::Session;
     }
     let answer = collector.processes(&request).await?;

@@ -36,10 +36,11 @@ pub(super) async fn run(
         return Ok(out.json(&document)?);
     }
     let now = threshold(document.process_threshold_bytes_per_second);
-    Ok(match document.previous_bytes_per_second {
+    match document.previous_bytes_per_second {
         Some(before) => out.line(&format!("Threshold per process: {now}, was {}", threshold(before)))?,
         None => out.line(&format!("Threshold per process: {now}"))?,
-    })
+    }
+    Ok(())
 }
 
 /// `1.00 MiB/s`, or `off`.

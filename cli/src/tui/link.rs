@@ -125,7 +125,12 @@ impl Follower {
                 next: status.last_sequence.saturating_sub(LOOK_BACK),
             };
         }
-        self.send(Message::Up { collector: collector.clone(), status: Box::new(status), interfaces }).await
+        self.send(Message::Up {
+            collector: Box::new(collector.clone()),
+            status: Box::new(status),
+            interfaces,
+        })
+        .await
     }
 
     /// The journal from where it was left. The screen goes on without it.

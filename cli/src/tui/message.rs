@@ -14,7 +14,7 @@ use super::state::{Found, Note, Tab};
 pub(super) enum Message {
     /// The link works; again from time to time, with what the collector then says of itself.
     Up {
-        collector: Collector,
+        collector: Box<Collector>,
         status: Box<Status>,
         interfaces: Vec<InterfaceInfo>,
     },

@@ -141,7 +141,7 @@ impl App {
     /// Whether the picture changes at once.
     fn message(&mut self, message: Message) -> bool {
         match &message {
-            Message::Up { collector, .. } => self.collector = Some(collector.clone()),
+            Message::Up { collector, .. } => self.collector = Some(collector.as_ref().clone()),
             Message::Down(_) => self.collector = None,
             // what was listed is a second old
             Message::Live(_) => self.listed = None,

@@ -16,6 +16,11 @@ fn read(clock: ClockId) -> u64 {
     })
 }
 
+/// Boot time minus CLOCK_MONOTONIC, nanoseconds: how long the machine was suspended.
+pub(super) fn suspended() -> u64 {
+    boot_now().saturating_sub(read(ClockId::CLOCK_MONOTONIC))
+}
+
 /// Wall clock minus boot time, nanoseconds: moves when the wall clock is set.
 pub(super) fn wall_offset() -> u64 {
     read(ClockId::CLOCK_REALTIME).saturating_sub(boot_now())

@@ -203,7 +203,9 @@ impl Engine {
         degraded.extend(self.backlog.degraded());
         degraded.extend(self.counters.degraded());
         degraded.extend(self.kept.degraded());
-        degraded.extend(self.owners.attribution.degraded());
+        if !self.owners.programs.at_work {
+            degraded.extend(self.owners.attribution.degraded()); // what kernel programs tell needs none of it
+        }
         degraded.extend(self.counters_degraded.clone());
         let trouble = self.counters_trouble.clone();
         degraded.extend(trouble.map(|reason| Degraded { part: "counters".to_owned(), reason }));

@@ -62,8 +62,8 @@ pub struct PerfRing {
 unsafe impl Send for PerfRing {}
 
 impl PerfRing {
-    /// Every hit of the tracepoint `id` on a processor, by any process, with thread group, thread and time (nanoseconds
-    /// since boot, suspended time included), and records of tasks that start, are named and end. `pages` is a power of
+    /// Every hit of the tracepoint `id` on a processor, by any process, with thread group, thread and time (nanoseconds of
+    /// CLOCK_MONOTONIC), and records of tasks that start, are named and end. `pages` is a power of
     /// two. The descriptor becomes readable when half of the ring is full.
     ///
     /// Needs CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8). Fails with ENODEV for a processor that is off.
@@ -81,7 +81,8 @@ impl PerfRing {
             sample_type: PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW,
             flags: COMM | TASK | WATERMARK | SAMPLE_ID_ALL | COMM_EXEC | USE_CLOCK,
             wakeup_watermark: u32::try_from(size / 2).map_err(io::Error::other)?,
-            clock: libc::CLOCK_BOOTTIME,
+            // of the clocks that the kernel can read anywhere the only one that other programs can read too
+            clock: libc::CLOCK_MONOTONIC,
             ..Attributes::default()
         };
         // SAFETY: `attributes` is valid for its own `size` and outlives the call; the others are numbers.

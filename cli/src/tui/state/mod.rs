@@ -114,7 +114,9 @@ impl State {
             Message::Down(link) => self.link = link,
             Message::Live(update) => {
                 self.averaging.add(*update);
-                return self.interval <= SignedDuration::from_secs(1) && self.step();
+                // the first figures are worth more than a whole step of them
+                let at_once = self.latest.is_none() || self.interval <= SignedDuration::from_secs(1);
+                return at_once && self.step();
             }
             Message::Note(note) => {
                 self.notes.insert(*note);

@@ -49,7 +49,8 @@ fn flows(list: Option<&Ranked<FlowRow>>, state: &State, width: u16, theme: Theme
     };
     let title = format!("Flows: {} (rates in {})", list.rows.len(), unit(state.units));
     let mut lines = vec![Line::from(span(&title, theme.style(Role::Strong)))];
-    let ends = width.saturating_sub(48) / 2;
+    // four rates and totals, the protocol, and the spaces between seven columns
+    let ends = width.saturating_sub(12 + 4 * 8 + 6) / 2;
     let layout = [(12, false), (ends, false), (ends, false), (8, true), (8, true), (8, true), (8, true)];
     let row = |cells: [&str; 7]| {
         let fitted = cells.iter().zip(layout).map(|(cell, (width, right))| fitted(cell, width, right));

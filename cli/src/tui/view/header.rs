@@ -7,18 +7,18 @@ use shared::session::Session;
 use shared::units::{ByteCount, PacketCount};
 use weir_shared as shared;
 
-use super::text::span;
+use super::text::{span, wrapped};
 use crate::tui::lists::clock;
 use crate::tui::state::State;
 use crate::tui::theme::{Role, Theme};
 
 /// Most important first; who draws takes as many as there is room for.
-pub(super) fn lines(state: &State, theme: Theme) -> Vec<Line<'static>> {
+pub(super) fn lines(state: &State, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = vec![first(state, theme)];
     lines.extend(down(state, theme));
     lines.push(totals(state, theme));
     lines.push(session(state, theme));
-    lines.extend(troubles(state, theme));
+    lines.extend(troubles(state, width, theme));
     lines
 }
 
@@ -115,7 +115,7 @@ fn session(state: &State, theme: Theme) -> Line<'static> {
 }
 
 /// What does not work, and how owners are found where that is not the best way.
-fn troubles(state: &State, theme: Theme) -> Vec<Line<'static>> {
+fn troubles(state: &State, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let degraded = state.shown.iter().flat_map(|update| &update.degraded);
     let mut texts: Vec<String> =
         degraded.map(|degraded| format!("degraded {}: {}", degraded.part, degraded.reason)).collect();
@@ -125,8 +125,8 @@ fn troubles(state: &State, theme: Theme) -> Vec<Line<'static>> {
     {
         texts.push(format!("owners {}: {}", attribution.grade, attribution.reason));
     }
-    let line = |text: String| Line::from(span(&format!("* {text}"), theme.style(Role::Warning)));
-    texts.into_iter().map(line).collect()
+    let lines = texts.into_iter().flat_map(|text| wrapped(&format!("* {text}"), width));
+    lines.map(|line| Line::from(Span::styled(line, theme.style(Role::Warning)))).collect()
 }
 
 /// `3 d 4 h`, `4 h 5 min`, `5 min 6 s` or `6 s`.

@@ -34,7 +34,7 @@ pub(super) struct Drawn {
 
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, theme: Theme) -> Drawn {
     let area = frame.area();
-    let header = header::lines(state, theme);
+    let header = header::lines(state, area.width, theme);
     let places = places(area, header.len(), state);
     for (line, row) in header.into_iter().zip(places.header.rows()) {
         frame.render_widget(line, row);
@@ -79,7 +79,7 @@ fn places(area: Rect, header_lines: usize, state: &State) -> Places {
         4..10 => 1,
         10..16 => 2,
         16..30 => 4,
-        _ => 6,
+        _ => 7,
     };
     let header = u16::try_from(header_lines).unwrap_or(u16::MAX).min(most_header);
     let tabs = u16::from(height >= 6);

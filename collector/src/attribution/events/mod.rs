@@ -9,7 +9,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use weir_sys::PerfRing;
 
-use super::SocketEnd;
+use super::{SocketEnd, clocks};
 
 mod connections;
 mod record;
@@ -81,13 +81,16 @@ impl Events {
     /// Takes in what has happened up to now (nanoseconds since boot). What one processor told while another was read waits
     /// for the next time, so that all of it is taken in order.
     pub(super) fn read(&mut self, now: u64) {
+        let suspended = clocks::suspended();
         let (format, waiting, lost) = (&self.format, &mut self.waiting, &mut self.lost);
         for ring in &mut self.rings {
             ring.read(
                 &mut self.buffer,
                 &mut |kind, misc, body| match record::parse(format, kind, misc, body) {
                     Some(Record { event: Event::Lost(count), .. }) => *lost = lost.saturating_add(count),
-                    Some(record) => waiting.push(record),
+                    Some(record) => {
+                        waiting.push(Record { time: record.time.saturating_add(suspended), ..record })
+                    }
                     None => {}
                 },
             );

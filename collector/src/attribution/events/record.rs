@@ -49,7 +49,7 @@ pub(super) enum Event {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Nanoseconds since boot.
+    /// Nanoseconds, of CLOCK_MONOTONIC as it arrives.
     pub(super) time: u64,
     pub(super) event: Event,
 }

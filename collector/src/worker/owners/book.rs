@@ -15,7 +15,8 @@ use crate::flows::record::{Match, OwnerMark};
 const MOST_KEYS: usize = 131_072;
 const MOST_SOCKETS: usize = 131_072;
 const MOST_LOCAL: usize = 65_536;
-/// Owners of one end one after the other. They matter for the third of a second that packets may be late.
+/// Owners of one end one after the other. They matter for the third of a second that packets may be late; where there
+/// were more of them the log of changes has the rest.
 const MOST_VERSIONS: usize = 3;
 /// Ends of one socket that news of the socket as such is for.
 const ENDS_OF_A_SOCKET: usize = 2;
@@ -176,6 +177,14 @@ impl Book {
             .iter()
             .find(|version| version.change != 0 && version.change < before)
             .map(|version| version.owner)
+    }
+
+    /// Whether an end had more owners lately than are kept.
+    pub(super) fn has_overflowed(&self, end: End) -> bool {
+        self.flows.get(&end.key).is_some_and(|[low, high]| {
+            let [.., oldest] = if end.low { low } else { high };
+            oldest.change != 0
+        })
     }
 
     pub(super) fn knows_foreign(&self) -> bool {

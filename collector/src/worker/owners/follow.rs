@@ -164,6 +164,9 @@ impl Owners {
             None if self.book.knows_foreign() && is_forwarded(own, &end.key) => {
                 self.book.at_foreign(end, cursor.next)
             }
+            None if self.book.has_overflowed(end) => {
+                self.log.latest(end, cursor.next).map(|change| change.owner)
+            }
             found => found,
         }
     }

@@ -18,7 +18,7 @@ use weir_sys::ring::{Ring, SharedWords, network_namespace_cookie};
 
 use super::records::Record;
 use book::{Book, Change};
-use event::{Event, How};
+use event::{End, Event, How};
 pub(super) use follow::{Cursor, Flows};
 use numbers::Numbers;
 
@@ -74,6 +74,13 @@ impl Log {
 
     fn get(&self, number: u64) -> Option<&Change> {
         self.changes.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// The latest change of an end of this namespace before `number`.
+    fn latest(&self, end: End, number: u64) -> Option<&Change> {
+        let before = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let before = self.changes.range(..before.min(self.changes.len()));
+        before.rev().find(|change| change.end == end && !change.foreign)
     }
 
     fn push(&mut self, change: Change) {
