@@ -75,8 +75,21 @@ impl Capture {
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
         if flow.identity.direction == FlowDirection::Forwarded {
-            let share = Share { traffic: super::mirror::grown(row), payload: [0; 2] };
-            interface.owners.add(OwnerId::FORWARDED, MatchQuality::Kernel, &share, &said);
+            // in another network namespace of this machine, such as a container's
+            let told = row.owners.iter().zip(0..).find_map(|(mark, side)| Some((side, owning.of(*mark)?)));
+            let (owner, quality, share) = match told {
+                Some((side, (owner, quality))) => (owner, quality, oriented(&initiators, side)),
+                None => {
+                    let share = Share { traffic: super::mirror::grown(row), payload: [0; 2] };
+                    (OwnerId::FORWARDED, MatchQuality::Kernel, share)
+                }
+            };
+            if let Some((side, found)) = told
+                && let Some(place) = flow.sides.get_mut(side)
+            {
+                *place = Some(found);
+            }
+            interface.owners.add(owner, quality, &share, &said);
             return;
         }
         let mut open = Vec::new();
