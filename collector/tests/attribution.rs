@@ -277,3 +277,55 @@ sys.stdin.readline()
     let owner = asker.owner(TCP, server_port, port, false);
     assert_eq!((owner.pid, owner.quality), (Some(worker), MatchQuality::Exact));
 }
+
+#[test]
+fn with_few_file_descriptors_there_is_no_panic_and_no_storm_of_errors() {
+    let tests = std::env::current_exe().unwrap();
+    let limited = format!("ulimit -n 64; exec {} --ignored --exact --nocapture starved", tests.display());
+    let output = std::process::Command::new("sh").arg("-c").arg(limited).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.lines().count() < 40, "{said}");
+}
+
+#[test]
+#[ignore = "run by the test above, with a limit"]
+fn starved() {
+    let mut server = Child::python(LISTEN, &[]);
+    let port = server.port();
+    let mut asker = Asker::start();
+    let hoard: Vec<std::fs::File> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    assert!(hoard.len() > 20 && hoard.len() < 64, "{}", hoard.len());
+    let meanwhile = asker.ask(TCP, port, 40_000, false, None);
+    assert!(matches!(meanwhile, Lookup::Never(_)), "{meanwhile:?}");
+    drop(hoard);
+    let owner = asker.owner(TCP, port, 40_001, false);
+    assert_eq!((owner.pid, owner.quality), (Some(server.pid()), MatchQuality::Listener));
+}
+
+#[test]
+fn a_process_in_another_network_namespace_is_named_by_its_address() {
+    let program = "
+import ctypes,socket,subprocess,sys
+if ctypes.CDLL(None).unshare(0x40000000): print(0,flush=True); sys.exit()
+subprocess.run('ip link set lo up; ip address add 198.51.100.9/32 dev lo',shell=True,check=True)
+s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('198.51.100.9',0))
+print(s.getsockname()[1],flush=True)
+sys.stdin.readline()
+";
+    let mut container = Child::python(program, &[]);
+    let port = container.port();
+    if port == 0 {
+        eprintln!("skipped: a network namespace cannot be made here");
+        return;
+    }
+    let address = "198.51.100.9".parse().unwrap();
+    let end = weir_collector::attribution::SocketEnd {
+        protocol: UDP,
+        local: (address, port),
+        remote: (HERE, 9),
+        is_initiator: true,
+    };
+    let owner = Asker::start().owner_of(end);
+    assert_eq!((owner.pid, owner.quality), (Some(container.pid()), MatchQuality::Exact));
+}

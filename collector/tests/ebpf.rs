@@ -5,6 +5,7 @@
 mod lab;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -272,6 +273,63 @@ fn a_stranger_that_sends_packets_on_is_never_credited() {
     assert_eq!(owned.by_name(7900), BTreeMap::from([("speaker".to_owned(), 10 * 542)]));
     assert_eq!(owned.by_name(7901), BTreeMap::from([("receiver".to_owned(), 10 * 542)]));
     assert!(owned.owners.values().all(|(_, pid)| *pid != queue), "{:?}", owned.owners);
+}
+
+#[test]
+fn a_container_owns_what_this_machine_forwards_for_it() {
+    needs_programs!("a_container_owns_what_this_machine_forwards_for_it");
+    let mut watched = Watched::start("weir0");
+    let Network { here, there } = &watched.network;
+    let inside = Namespace::new("c");
+    for command in [
+        format!("ip link add weir2 netns {here} type veth peer name weir3 netns {}", inside.0),
+        format!("ip -n {here} addr add 10.98.0.1/24 dev weir2"),
+        format!("ip -n {here} link set weir2 up"),
+        format!("ip -n {} addr add 10.98.0.2/24 dev weir3", inside.0),
+        format!("ip -n {} link set weir3 up", inside.0),
+        format!("ip -n {} route add default via 10.98.0.1", inside.0),
+        format!("ip -n {there} route add 10.98.0.0/24 via 10.99.0.1"),
+        format!("ip netns exec {here} sysctl -qw net.ipv4.ip_forward=1"),
+    ] {
+        run(&command);
+    }
+    let python = |namespace: &str, words: &[&str]| {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{namespace}")).args(["python3", TRAFFIC]).args(words);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let mut server = python(there, &["server", "10.99.0.2", "7100"]);
+    let mut ready = String::new();
+    std::io::BufReader::new(server.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let client = python(&inside.0, &["conversation", "10.99.0.2", "7100"]).wait_with_output().unwrap();
+    server.wait().unwrap();
+    let line: Value = serde_json::from_slice(client.stdout.trim_ascii()).unwrap();
+    watched.lab.close(1);
+    let owned = Owned::of(&watched.lab.seen);
+    let clients = owned.by_owner(line["port"].as_u64().unwrap(), true);
+    let pid = line["pid"].as_u64().unwrap();
+    assert_eq!(clients.keys().map(|(_, pid)| *pid).collect::<Vec<_>>(), [pid], "{clients:?}");
+    assert!(clients.into_values().sum::<u64>() > 40_000);
+    watched.lab.finish();
+}
+
+/// Gone when dropped.
+struct Namespace(String);
+
+impl Namespace {
+    fn new(name: &str) -> Self {
+        let name = format!("weire{}{name}", std::process::id());
+        run(&format!("ip netns add {name}"));
+        Self(name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Err(error) = Command::new("ip").args(["netns", "del", &self.0]).status() {
+            eprintln!("{} is left over: {error}", self.0);
+        }
+    }
 }
 
 #[test]

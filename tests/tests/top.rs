@@ -272,7 +272,7 @@ fn a_process_over_the_threshold_is_red_and_its_detail_names_it() {
     terminal.key("Enter");
     terminal.key("Enter");
     terminal.until("the detail has the process and its flows", |screen| {
-        ["Executable", "bash", "Command line", "/dev/udp/", "Parents", NOBODY]
+        ["Executable", "bash", "Command line", "/dev/udp/", "User", NOBODY]
             .iter()
             .all(|part| screen.contains(part))
     });

@@ -2,6 +2,11 @@
 import { hook, setText } from "./dom.js";
 import { moment, percent, phrase } from "./format.js";
 import { chosen, sumTraffic } from "./live.js";
+import { isProcess, ownerName } from "./owner_cells.js";
+import { loudest } from "./owner_live.js";
+
+/** A share of the traffic. */
+const STANDS_OUT = 0.3;
 
 /** The first of these that holds is the verdict: {tone, word, text}. */
 const RULES = [offline, away, notCaptured, degraded, alerted, lossy, quiet];
@@ -61,7 +66,7 @@ function quiet({ state }) {
   return state && { tone: "ok", word: "All quiet.", text: talkers(state) };
 }
 
-/** Who makes the traffic, if one host stands out, and how it compares with the average. */
+/** Who makes the traffic, if one process or else one host stands out, and how it compares with the average. */
 function talkers(state) {
   const parts = chosen(state.interfaces);
   const rows = parts.flatMap((one) => one.hosts?.rows ?? []);
@@ -75,6 +80,8 @@ function talkers(state) {
   const top = rows.reduce((best, row) => (best && rate(best) >= rate(row) ? best : row), null);
   const times = usual > 0 ? bits / usual : 1;
   const level = times >= 2 ? ` Traffic is ${times.toFixed(times >= 10 ? 0 : 1)} times its average.` : "";
-  if (!top || sum === 0 || rate(top) / sum < 0.3) return `No single host stands out.${level}`;
+  const owner = loudest(state);
+  if (owner && owner.share >= STANDS_OUT && isProcess(owner.row)) return `${ownerName(owner.row)} makes ${phrase(percent(owner.share))} of the traffic.${level}`;
+  if (!top || sum === 0 || rate(top) / sum < STANDS_OUT) return `No single host stands out.${level}`;
   return `${top.name || top.address} makes ${phrase(percent(rate(top) / sum))} of the traffic.${level}`;
 }

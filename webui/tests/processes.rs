@@ -59,7 +59,10 @@ async fn processes_come_from_the_collector_and_with_a_range_from_the_history() {
     assert_eq!(names(&one), ["curl"]);
     let least = browser.json("/api/v1/processes?sort=rx_bytes&limit=1").await;
     assert_eq!((least["processes"][0]["rx_bytes"].as_u64(), names(&least).len()), (Some(500), 1));
-    assert_eq!((least["others"]["rx_bytes"].as_u64(), least["others"]["rows"].as_u64()), (Some(300 + 900 + 600), Some(4)));
+    assert_eq!(
+        (least["others"]["rx_bytes"].as_u64(), least["others"]["rows"].as_u64()),
+        (Some(300 + 900 + 600), Some(4))
+    );
     let programs = browser.json("/api/v1/processes?group=program").await;
     assert_eq!(names(&programs), ["nginx", "curl"]);
     assert_eq!(

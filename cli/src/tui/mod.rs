@@ -35,6 +35,8 @@ use theme::Theme;
 
 /// Messages on their way to the screen; one that draws slowly delays who sends.
 const MESSAGES: usize = 64;
+/// Lists on their way at once; a key that wants more waits for the next update.
+const MOST_LISTS: usize = 8;
 /// The clock moves at least this often.
 const SLOWEST_TICK: Duration = Duration::from_secs(1);
 
@@ -60,8 +62,8 @@ pub(crate) async fn run(collector: Collector, arguments: &Arguments, top: &Top) 
         collector: None,
         sender,
         watch: None,
-        list: None,
-        listed: None,
+        lists: Vec::new(),
+        listed: Vec::new(),
     };
     let ended = app.follow(messages, top.interval.0.min(SLOWEST_TICK)).await;
     link.abort();
@@ -89,9 +91,9 @@ struct App {
     sender: Sender<Message>,
     /// The open packet list.
     watch: Option<JoinHandle<()>>,
-    /// The list that is being asked for, and which it is.
-    list: Option<JoinHandle<()>>,
-    listed: Option<Request>,
+    /// The lists that were asked for since the last update, and which they are.
+    lists: Vec<JoinHandle<()>>,
+    listed: Vec<Request>,
 }
 
 impl App {
@@ -144,7 +146,10 @@ impl App {
             Message::Up { collector, .. } => self.collector = Some(collector.as_ref().clone()),
             Message::Down(_) => self.collector = None,
             // what was listed is a second old
-            Message::Live(_) => self.listed = None,
+            Message::Live(_) if self.lists.iter().all(JoinHandle::is_finished) => {
+                self.lists.clear();
+                self.listed.clear();
+            }
             _ => {}
         }
         self.state.now = Timestamp::now();
@@ -167,12 +172,11 @@ impl App {
                 _ => self.state.packets.end(),
             }
         }
-        let wanted = self.state.wanted_list();
-        let busy = self.list.as_ref().is_some_and(|list| !list.is_finished());
-        if wanted.is_some() && wanted != self.listed && !busy {
-            self.listed.clone_from(&wanted);
-            let ask = |request| requests::ask(self.collector.clone(), request, self.sender.clone());
-            self.list = wanted.map(ask);
+        for request in self.state.wanted_lists() {
+            if self.lists.len() < MOST_LISTS && !self.listed.contains(&request) {
+                self.listed.push(request.clone());
+                self.lists.push(requests::ask(self.collector.clone(), request, self.sender.clone()));
+            }
         }
     }
 

@@ -231,7 +231,7 @@ impl Attribution {
         let mut reasons = thread.sources.missing();
         let unreadable = thread.tallies.unreadable.load(Ordering::Relaxed);
         if unreadable > 0 && thread.sources.reads_all {
-            reasons.push(format!("{unreadable} processes could not be looked at (too few file descriptors, or a security module): their sockets stay unknown"));
+            reasons.push(format!("{unreadable} processes may not be looked at (a security module, or another user namespace): their sockets stay unknown"));
         }
         reasons.into_iter().map(|reason| Degraded { part: "attribution".to_owned(), reason }).collect()
     }

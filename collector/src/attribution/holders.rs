@@ -35,8 +35,10 @@ struct Remembered {
 #[derive(Debug, Default)]
 struct Pass {
     left: VecDeque<u32>,
-    /// Processes whose descriptors could not be read.
+    /// Processes whose descriptors may not be read.
     unreadable: u32,
+    /// Some could not be read for want of descriptors of our own: it proves nothing.
+    spoiled: bool,
 }
 
 /// What is known of one socket after a round.
@@ -125,8 +127,10 @@ impl Holders {
             self.list();
             while let Some(pid) = self.pass.left.pop_front() {
                 let before = found.len();
-                if !self.look(pid, wanted, found) {
-                    self.pass.unreadable = self.pass.unreadable.saturating_add(1);
+                match self.look(pid, wanted, found) {
+                    Look::Done => {}
+                    Look::Forbidden => self.pass.unreadable = self.pass.unreadable.saturating_add(1),
+                    Look::Failed => self.pass.spoiled = true,
                 }
                 if found.len() > before && wanted.iter().all(|inode| found.contains_key(inode)) {
                     self.pass.left.clear();
@@ -136,6 +140,10 @@ impl Holders {
                     self.postponed = self.postponed.saturating_add(1);
                     return;
                 }
+            }
+            if self.pass.spoiled {
+                self.postponed = self.postponed.saturating_add(1);
+                return;
             }
             self.unreadable = self.pass.unreadable;
             self.ended = self.ended.saturating_add(1);
@@ -157,6 +165,7 @@ impl Holders {
         self.listed = pids.into_iter().collect();
         if self.pass.left.is_empty() {
             self.pass.unreadable = 0;
+            self.pass.spoiled = false;
             self.pass.left = old.into();
         }
         for pid in new {
@@ -164,17 +173,16 @@ impl Holders {
         }
     }
 
-    /// False: this process may not be looked at, or there are no descriptors left to do so. One that is gone is no loss.
-    fn look(&mut self, pid: u32, wanted: &HashSet<u64>, found: &mut HashMap<u64, Vec<Holder>>) -> bool {
+    fn look(&mut self, pid: u32, wanted: &HashSet<u64>, found: &mut HashMap<u64, Vec<Holder>>) -> Look {
         let folder = match fs::read_dir(format!("/proc/{pid}/fd")) {
             Ok(folder) => folder,
-            Err(error) => return is_gone(&error),
+            Err(error) => return Look::after(&error),
         };
         let mut any = false;
         for entry in folder {
             let entry = match entry {
                 Ok(entry) => entry,
-                Err(error) => return is_gone(&error),
+                Err(error) => return Look::after(&error),
             };
             let Some(descriptor) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
@@ -192,7 +200,7 @@ impl Holders {
         if any {
             self.came_up(pid);
         }
-        true
+        Look::Done
     }
 
     fn came_up(&mut self, pid: u32) {
@@ -234,9 +242,24 @@ impl Holders {
     }
 }
 
-/// A process that went away between two looks (ENOENT, ESRCH) is no error.
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+/// How it went to look at a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Done,
+    Forbidden,
+    /// There was no descriptor left to do so.
+    Failed,
+}
+
+impl Look {
+    /// A process that went away meanwhile (ENOENT, ESRCH) is no failure.
+    fn after(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) => Self::Forbidden,
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Self::Failed,
+            _ => Self::Done,
+        }
+    }
 }
 
 fn socket_of(pid: u32, descriptor: u32) -> Option<u64> {

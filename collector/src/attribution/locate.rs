@@ -3,6 +3,7 @@ use std::collections::HashMap;
 
 use super::SocketEnd;
 use super::diag::{Diag, DiagError, LISTENING, NOT_TIME_WAIT};
+use super::namespaces::Namespaces;
 use super::processes::Identity;
 use super::refresh::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
@@ -42,6 +43,8 @@ struct Round {
     streams: Option<Table>,
     datagrams: HashMap<u8, Table>,
     portless: Option<Table>,
+    /// By a process of the namespace.
+    foreign: HashMap<u32, Table>,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,7 @@ pub(super) struct Locator {
     /// None: sock_diag cannot be had, the text tables are read.
     diag: Option<Diag>,
     round: Round,
+    namespaces: Namespaces,
     pub(super) refused: u64,
     pid: u32,
 }
@@ -58,7 +62,13 @@ impl Locator {
         let diag = Diag::open()
             .inspect_err(|error| tracing::warn!(error = %weir_shared::error::ErrorChain(error), "sockets are read from /proc/net"))
             .ok();
-        Self { diag, round: Round::default(), refused: 0, pid: std::process::id() }
+        Self {
+            diag,
+            round: Round::default(),
+            namespaces: Namespaces::default(),
+            refused: 0,
+            pid: std::process::id(),
+        }
     }
 
     pub(super) fn has_diag(&self) -> bool {
@@ -71,6 +81,9 @@ impl Locator {
 
     /// `patient`: a connection that waits to be accepted may be asked for again.
     pub(super) fn locate(&mut self, end: &SocketEnd, patient: bool) -> Located {
+        if let Some(pid) = self.namespaces.process_with(end.local.0) {
+            return self.foreign(pid, end, patient);
+        }
         match end.protocol {
             TCP => self.stream(end, patient),
             UDP | UDP_LITE | SCTP => match self.datagram(end) {
@@ -86,14 +99,23 @@ impl Locator {
             Ok(found) => found,
             Err(()) => self.streams().of(end).first().copied(),
         };
-        match found.filter(|socket| socket.state != state::LISTEN) {
-            Some(socket) if socket.inode != 0 => Located::Sockets(vec![socket]),
-            Some(socket) if socket.waits_for_accept() && patient => Located::Later,
-            _ if end.is_initiator => Located::Nowhere(CLOSED),
-            _ => match self.listeners().listeners(end) {
-                sockets if sockets.is_empty() => Located::Nowhere(CLOSED),
-                sockets => Located::Listeners(sockets),
-            },
+        connection(found, end, patient, || self.listeners().listeners(end))
+    }
+
+    /// In another network namespace, from its text tables.
+    fn foreign(&mut self, pid: u32, end: &SocketEnd, patient: bool) -> Located {
+        let table = self.round.foreign.entry(pid).or_insert_with(|| {
+            let mut sockets = Vec::new();
+            for table in tables::STREAMS.iter().chain(&tables::DATAGRAMS).chain(&tables::PORTLESS) {
+                table.read(pid, &mut sockets);
+            }
+            Table::new(sockets)
+        });
+        let found = table.of(end);
+        match end.protocol {
+            TCP => connection(found.first().copied(), end, patient, || table.listeners(end)),
+            _ if found.is_empty() => Located::Nowhere(CLOSED),
+            _ => held(found),
         }
     }
 
@@ -192,6 +214,24 @@ impl Locator {
         let mut sockets = Vec::new();
         self.dump(socket.protocol, u32::MAX, &mut sockets)
             && sockets.iter().any(|other| other.cookie == socket.cookie && other.inode == socket.inode)
+    }
+}
+
+/// What a socket found by the addresses of a connection says of it.
+fn connection(
+    found: Option<Socket>,
+    end: &SocketEnd,
+    patient: bool,
+    listeners: impl FnOnce() -> Vec<Socket>,
+) -> Located {
+    match found.filter(|socket| socket.state != state::LISTEN) {
+        Some(socket) if socket.inode != 0 => Located::Sockets(vec![socket]),
+        Some(socket) if socket.waits_for_accept() && patient => Located::Later,
+        _ if end.is_initiator => Located::Nowhere(CLOSED),
+        _ => match listeners() {
+            sockets if sockets.is_empty() => Located::Nowhere(CLOSED),
+            sockets => Located::Listeners(sockets),
+        },
     }
 }
 

@@ -17,6 +17,7 @@ pub mod ebpf;
 mod events;
 mod holders;
 mod locate;
+mod namespaces;
 mod owners;
 mod processes;
 mod refresh;

@@ -43,7 +43,8 @@ pub(super) const CLOSED: &str = "its socket was closed before it could be looked
 pub(super) const NO_HOLDER: &str = "no process holds its socket in a place that can be read";
 pub(super) const NOT_READABLE: &str =
     "its socket's process may not be read: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing";
-pub(super) const TOO_SLOW: &str = "too many processes to find its owner in time";
+pub(super) const TOO_SLOW: &str =
+    "too many processes, or too few file descriptors, to find its owner in time";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
@@ -140,7 +141,12 @@ impl Refresher {
             Err(error) => (None, Some(ErrorChain(&error).to_string())),
         };
         let reads_all = sources::keep_what_is_needed()?;
-        let sources = Sources { has_diag: locator.has_diag(), reads_all, no_events };
+        let sources = Sources {
+            has_diag: locator.has_diag(),
+            reads_all,
+            hides_processes: !std::path::Path::new("/proc/1/stat").exists(),
+            no_events,
+        };
         let refresher = Self {
             questions: ends.questions,
             answers: ends.answers,

@@ -13,6 +13,8 @@ pub(super) struct Sources {
     pub(super) has_diag: bool,
     /// Descriptors of every user's processes can be read.
     pub(super) reads_all: bool,
+    /// Other users' processes are not even listed (hidepid, proc(5)).
+    pub(super) hides_processes: bool,
     /// Why kernel events are not there; None: they are.
     pub(super) no_events: Option<String>,
 }
@@ -30,6 +32,12 @@ impl Sources {
 
     pub(super) fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
+        if self.hides_processes {
+            missing.push(
+                "other users' processes are hidden from the collector (hidepid, or ProtectProc= in its unit): their names cannot be read"
+                    .to_owned(),
+            );
+        }
         if !self.reads_all {
             missing.push(
                 "sockets of other users' processes stay unknown: give the collector CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or load eBPF with `weir-collector ebpf load`"

@@ -1,4 +1,5 @@
 //! One thread owns windows, totals and the journal's writing end; others send it `Input` and read what it publishes.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -105,6 +106,8 @@ pub struct Engine {
     watches: Watches,
     publisher: Publisher,
     sessions: Sessions,
+    /// Captured interfaces that were said to be gone.
+    away: BTreeSet<String>,
     kept: Kept,
     owners: Owners,
     /// Bytes a second in either direction over which a process raises an alert; 0: off.
@@ -157,6 +160,7 @@ impl Engine {
             watches: Watches::default(),
             publisher: Publisher::default(),
             sessions: Sessions::resume(&contents, now),
+            away: BTreeSet::new(),
             kept,
             owners: Owners::new(attribution, programs),
             process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),

@@ -2,15 +2,17 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use hashbrown::HashSet;
-use shared::process::MatchQuality;
+use hashbrown::{HashMap, HashSet};
+use shared::process::{MatchQuality, OwnerReference};
 use weir_shared as shared;
 
 use super::Engine;
 use crate::attribution::{Attribution, Directory, Lookup, OwnerId, OwnerNews, ebpf};
 use crate::detect::ProcessFacts;
 use crate::window::OpenEnd;
+use crate::window::owner_lists::{Held, Tuple};
 use crate::worker::owners::numbers::OwnerRecord;
+use crate::worker::packets::PacketLine;
 
 /// A shorter tick says nothing about a rate.
 const SHORTEST: Duration = Duration::from_millis(200);
@@ -19,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Where kernel programs tell who owns an end, they know better: so long it is theirs to say, and then nobody else's guess
 /// has taken what came before.
 const THEIRS_FIRST: Duration = Duration::from_millis(3_500);
+/// How often what is open is gone through although nothing was answered.
+const PASS: Duration = Duration::from_millis(500);
 /// How often answers are looked for while there are questions.
 pub(super) const ASKING: Duration = Duration::from_millis(50);
 /// Ends that wait for an answer; one that comes beyond stays unknown, counted.
@@ -31,8 +35,13 @@ const TOO_MANY: &str = "too many new flows at once to look all of them up";
 pub(super) struct Owners {
     pub(super) attribution: Attribution,
     pub(super) programs: ebpf::Outcome,
+    /// Ends that came, and when.
+    coming: VecDeque<(OpenEnd, Instant)>,
+    /// Those that are asked about, and since when.
     open: VecDeque<(OpenEnd, Instant)>,
     asked: Instant,
+    /// When all that is open was gone through.
+    passed: Instant,
     /// When the last tick looked at what owners moved.
     looked: Option<Instant>,
     /// Ends that were not asked about.
@@ -42,7 +51,7 @@ pub(super) struct Owners {
 impl Owners {
     pub(super) fn new(attribution: Attribution, programs: ebpf::Outcome) -> Self {
         let asked = Instant::now();
-        Self { attribution, programs, open: VecDeque::new(), asked, looked: None, unasked: 0 }
+        Self { attribution, programs, coming: VecDeque::new(), open: VecDeque::new(), asked, passed: asked, looked: None, unasked: 0 }
     }
 
     pub(super) fn is_asking(&self) -> bool {
@@ -79,42 +88,82 @@ impl Engine {
             return;
         }
         self.owners.asked = now;
-        for end in self.traffic.take_open_ends() {
-            if self.owners.open.len() < MOST_OPEN {
-                self.owners.open.push_back((end, now));
-            } else {
-                self.owners.unasked = self.owners.unasked.saturating_add(1);
-                self.nobody(&end, TOO_MANY);
-            }
-        }
-        if self.owners.open.is_empty() {
+        let answered = self.owners.attribution.poll();
+        self.take_open_ends(now);
+        let added = self.ask_what_is_left(now);
+        let due = now.saturating_duration_since(self.owners.passed) >= PASS;
+        if self.owners.open.is_empty() || !(answered || added || due) {
             return;
         }
-        self.owners.attribution.poll();
-        let patience = if self.owners.programs.at_work { THEIRS_FIRST + PATIENCE } else { PATIENCE };
+        self.owners.passed = now;
         for _ in 0..self.owners.open.len() {
             let Some((end, since)) = self.owners.open.pop_front() else { break };
             if !self.traffic.is_open(&end) {
                 continue;
             }
-            let waited = now.saturating_duration_since(since);
-            if self.owners.programs.at_work && waited < THEIRS_FIRST {
-                self.owners.open.push_back((end, since));
-                continue;
-            }
             match self.owners.attribution.lookup_since(&end.end, Some(end.began)) {
                 Lookup::Found(owner, quality) => self.traffic.assign(&end, owner, quality),
                 Lookup::Never(reason) => self.nobody(&end, reason),
-                Lookup::Later if waited >= patience => self.nobody(&end, TOO_LATE),
+                Lookup::Later if now.saturating_duration_since(since) >= PATIENCE => {
+                    self.nobody(&end, TOO_LATE);
+                }
                 Lookup::Later => self.owners.open.push_back((end, since)),
             }
         }
         self.owners.attribution.wanted();
     }
 
+    fn take_open_ends(&mut self, now: Instant) {
+        for end in self.traffic.take_open_ends() {
+            if self.owners.coming.len() < MOST_OPEN {
+                self.owners.coming.push_back((end, now));
+            } else {
+                self.owners.unasked = self.owners.unasked.saturating_add(1);
+                self.nobody(&end, TOO_MANY);
+            }
+        }
+    }
+
+    /// Ends that kernel programs had their time for, or all where there are none. True: there are some.
+    fn ask_what_is_left(&mut self, now: Instant) -> bool {
+        let theirs = if self.owners.programs.at_work { THEIRS_FIRST } else { Duration::ZERO };
+        let mut added = false;
+        while let Some((end, since)) = self.owners.coming.pop_front() {
+            if now.saturating_duration_since(since) < theirs {
+                self.owners.coming.push_front((end, since));
+                break;
+            }
+            if self.traffic.is_open(&end) && self.owners.open.len() < MOST_OPEN {
+                self.owners.open.push_back((end, now));
+                added = true;
+            }
+        }
+        added
+    }
+
     fn nobody(&mut self, end: &OpenEnd, reason: &'static str) {
         let owner = self.owners.attribution.unknown(reason);
         self.traffic.assign(end, owner, MatchQuality::Unknown);
+    }
+
+    /// Who sent, or is sent, each packet: the end that is here, the sender where both are.
+    pub(super) fn owners_of(&self, lines: &[PacketLine]) -> Vec<Option<OwnerReference>> {
+        let tuple = |line: &PacketLine| Some((line.protocol, line.source?, line.destination?));
+        let mut found: HashMap<u16, HashMap<Tuple, [Option<Held>; 2]>> = HashMap::new();
+        for line in lines {
+            if let Some(tuple) = tuple(line) {
+                found.entry(line.id).or_default().insert(tuple, [None; 2]);
+            }
+        }
+        for (capture, wanted) in &mut found {
+            self.traffic.owners_of(*capture, wanted);
+        }
+        let owner = |line: &PacketLine| {
+            let [source, destination] = found.get(&line.id)?.get(&tuple(line)?)?;
+            let (owner, quality) = (*source).or(*destination)?;
+            Some(OwnerReference { quality, ..self.directory().owner(owner).reference() })
+        };
+        lines.iter().map(owner).collect()
     }
 
     /// What each process moved since the last tick; those over the threshold are marked and told.

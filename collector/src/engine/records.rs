@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use shared::journal::JournalRecord;
+use shared::packets::PacketHeader;
 use shared::report::{Gap, KernelCounters};
 use weir_shared as shared;
 
@@ -211,9 +212,10 @@ impl Engine {
             return;
         }
         let name = |id| self.captures.by_id(id).map_or("", |capture| capture.name.as_str());
-        let lines = lines.into_iter().map(|line| {
+        let owners = self.owners_of(&lines);
+        let lines = lines.into_iter().zip(owners).map(|(line, owner)| {
             let interface = name(line.id);
-            line.into_header(interface)
+            PacketHeader { owner, ..line.into_header(interface) }
         });
         let lines = lines.collect();
         self.watches.deliver(watch, lines, totals);

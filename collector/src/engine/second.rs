@@ -49,6 +49,7 @@ impl Engine {
             self.save_session(now);
         }
         self.reopen_due();
+        self.tell_comings_and_goings(now);
         self.close_left_watches();
         self.publish(now, closed);
     }
@@ -110,6 +111,23 @@ impl Engine {
         for alert in self.alerts.tick(now, findings) {
             tracing::warn!(kind = alert.kind, state = ?alert.state, subject = alert.subject, "{}", alert.message);
             self.backlog.push(JournalRecord::Alert(Box::new(alert)));
+        }
+    }
+
+    /// Captured interfaces that went away, and those that came back.
+    fn tell_comings_and_goings(&mut self, now: Timestamp) {
+        let mut events = Vec::new();
+        for capture in self.captures.iter().filter(|capture| capture.was_open) {
+            let name = &capture.name;
+            if capture.state == CaptureState::Gone && self.away.insert(name.clone()) {
+                events.push(("interface_gone", name.clone(), format!("Interface {name} is gone or down.")));
+            } else if capture.state == CaptureState::Up && self.away.remove(name) {
+                let message = format!("Interface {name} is back; it is captured again.");
+                events.push(("interface_back", name.clone(), message));
+            }
+        }
+        for (kind, name, message) in events {
+            self.event(now, kind, &name, message);
         }
     }
 

@@ -59,6 +59,11 @@ impl Pipeline {
         self.table.get(slot).map(|entry| entry.key).filter(|key| *key != Key::FREE)
     }
 
+    /// The time of the first packet of the flow that a slot holds.
+    pub fn begun(&self, slot: u32) -> Option<u64> {
+        self.table.get(slot).map(|entry| entry.first_seen)
+    }
+
     pub fn find_flow(&self, key: &Key) -> Option<u32> {
         self.table.find(key, self.table.hash(key))
     }

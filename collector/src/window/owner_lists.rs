@@ -1,4 +1,6 @@
 //! Owners of all interfaces: who moves what now, who moved what since the start or in the session, and who is not known.
+use std::net::IpAddr;
+
 use hashbrown::{HashMap, HashSet};
 use weir_shared::process::{MatchQuality, Owner, OwnerRow};
 use weir_shared::report::{Others, Ranked, RxTx};
@@ -25,6 +27,11 @@ pub struct OwnerQuery<'a> {
 
 /// Numbers of the worker's whose meaning is kept; it remembers half as many itself.
 const MOST_TOLD: usize = 131_072;
+
+/// The IANA number of a protocol, source and destination of a packet.
+pub type Tuple = (u8, (IpAddr, u16), (IpAddr, u16));
+/// Who holds a socket, and how that is known.
+pub type Held = (OwnerId, MatchQuality);
 
 /// One owner's account over interfaces, and its rate.
 #[derive(Clone, Debug)]
@@ -68,6 +75,24 @@ impl Traffic {
         let Some(capture) = self.captures.get_mut(&end.capture) else { return };
         let Some(interface) = self.interfaces.get_mut(&capture.name) else { return };
         capture.assign(interface, end, (owner, quality), self.owning.session);
+    }
+
+    /// Fills in who holds the ends of these flows, as far as it is known: source's, then destination's.
+    pub fn owners_of(&self, capture: u16, wanted: &mut HashMap<Tuple, [Option<Held>; 2]>) {
+        let Some(capture) = self.captures.get(&capture) else { return };
+        let slots = capture.mirror.active.iter().flatten();
+        for flow in slots.filter_map(|slot| capture.mirror.get(*slot)) {
+            let identity = &flow.identity;
+            let initiator = (identity.initiator, identity.initiator_port);
+            let responder = (identity.responder, identity.responder_port);
+            let [of_initiator, of_responder] = flow.sides;
+            if let Some(found) = wanted.get_mut(&(identity.protocol, initiator, responder)) {
+                *found = [of_initiator, of_responder];
+            }
+            if let Some(found) = wanted.get_mut(&(identity.protocol, responder, initiator)) {
+                *found = [of_responder, of_initiator];
+            }
+        }
     }
 
     /// A session begins with nothing.

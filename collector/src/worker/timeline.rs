@@ -71,9 +71,19 @@ impl Timeline {
         unsigned(self.boot + self.offset)
     }
 
+    /// Where a moment lies on the timeline that is given in nanoseconds since boot.
+    pub(super) fn at_boot(&self, boot: u64) -> u64 {
+        unsigned(i64::try_from(boot).unwrap_or(i64::MAX).saturating_add(self.offset))
+    }
+
     /// The stamp that a packet would have at a moment given in nanoseconds since boot.
     pub(super) fn stamp_at_boot(&self, boot: u64) -> u64 {
         unsigned(i64::try_from(boot).unwrap_or(i64::MAX).saturating_add(self.wall))
+    }
+
+    /// Nanoseconds since boot, as last read.
+    pub(super) fn boot_now(&self) -> u64 {
+        unsigned(self.boot)
     }
 
     /// The stamp that a packet would have now.

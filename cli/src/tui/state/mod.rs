@@ -180,6 +180,7 @@ impl State {
             }
             Answer::Found { tab, interface, filter, found } => {
                 self.found = Some((tab, interface, filter, found));
+                self.refresh_detail();
             }
             Answer::Flows { of, flows } => {
                 if let Some(Popup::Detail(detail)) = &mut self.popup
@@ -296,19 +297,21 @@ impl State {
     }
 
     /// What is to be asked once a second, besides the live view.
-    pub(super) fn wanted_list(&self) -> Option<Request> {
+    pub(super) fn wanted_lists(&self) -> Vec<Request> {
         if self.link != Link::Up || self.frozen.is_some() {
-            return None;
+            return Vec::new();
         }
-        if let Some(Popup::Detail(detail)) = &self.popup {
-            return detail.wanted_flows(self.interface.clone());
-        }
+        let flows = match &self.popup {
+            Some(Popup::Detail(detail)) => detail.wanted_flows(self.interface.clone()),
+            _ => None,
+        };
         let filter = self.look().filter.clone();
         let listed = matches!(self.tab, Tab::Processes | Tab::Hosts | Tab::Flows);
-        (listed && !filter.is_empty() && self.popup.is_none()).then(|| Request::Find {
+        let find = (listed && !filter.is_empty() && !self.is_typing()).then(|| Request::Find {
             tab: self.tab,
             interface: self.interface.clone(),
             filter,
-        })
+        });
+        flows.into_iter().chain(find).collect()
     }
 }

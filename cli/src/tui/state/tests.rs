@@ -126,16 +126,26 @@ fn a_filter_keeps_what_has_the_text_anywhere_and_escape_takes_it_away() {
 #[test]
 fn what_the_collector_finds_for_a_filter_takes_the_place_of_the_live_rows() {
     let mut state = sample::state();
-    assert_eq!(state.wanted_list(), None);
-    press(&mut state, &[Intent::Filter, typed("rare"), Intent::Enter]);
-    let Some(Request::Find { tab, interface, filter }) = state.wanted_list() else {
-        panic!("nothing is asked")
-    };
+    assert_eq!(state.wanted_lists(), []);
+    press(&mut state, &[Intent::Filter, typed("rare")]);
+    assert_eq!(state.wanted_lists(), [], "half a word is not asked for");
+    press(&mut state, &[Intent::Enter]);
+    let wanted = state.wanted_lists();
+    let [Request::Find { tab, interface, filter }] = wanted.as_slice() else { panic!("{wanted:?}") };
+    let (tab, interface, filter) = (*tab, interface.clone(), filter.clone());
     let rows = vec![sample::process("rare", 1, moved(0, 0), moved(1, 1))];
     let found = Found::Owners(Ranked { rows, others: Default::default() });
-    state.receive(Message::Answer(Answer::Found { tab, interface, filter, found }));
+    let (of, text) = (interface.clone(), filter.clone());
+    state.receive(Message::Answer(Answer::Found { tab, interface: of, filter: text, found }));
     assert_eq!(names(&state), ["rare"]);
-    press(&mut state, &[Intent::Escape]);
+    press(&mut state, &[Intent::Enter]);
+    assert_eq!(state.wanted_lists().len(), 2, "its flows, and itself again");
+    let rows = vec![sample::process("rare", 1, moved(0, 0), moved(9, 9))];
+    let found = Found::Owners(Ranked { rows, others: Default::default() });
+    state.receive(Message::Answer(Answer::Found { tab, interface, filter, found }));
+    let Some(Popup::Detail(detail)) = &state.popup else { panic!("no detail") };
+    assert!(matches!(&detail.subject, Subject::Process(row) if row.traffic == moved(9, 9)), "it follows");
+    press(&mut state, &[Intent::Escape, Intent::Escape]);
     assert_eq!(names(&state).len(), 4);
 }
 
@@ -203,9 +213,9 @@ fn one_interface_has_its_own_lists() {
 fn a_process_in_detail_asks_for_its_own_flows() {
     let mut state = sample::state();
     press(&mut state, &[Intent::Enter]);
-    let Some(Request::Flows { of, scope, .. }) = state.wanted_list() else {
-        panic!("no flows are asked for")
-    };
+    let wanted = state.wanted_lists();
+    let [Request::Flows { of, scope, .. }] = wanted.as_slice() else { panic!("{wanted:?}") };
+    let (of, scope) = (of.clone(), *scope);
     assert_eq!(scope, shared::process::Scope::Process { pid: 4_242, started: at(10) });
     let flows = sample::update().interfaces[0].flows.clone();
     state.receive(Message::Answer(Answer::Flows { of: "another".to_owned(), flows: flows.clone() }));
@@ -216,7 +226,7 @@ fn a_process_in_detail_asks_for_its_own_flows() {
     let Some(Popup::Detail(detail)) = &state.popup else { panic!("no detail") };
     assert!(matches!(&detail.subject, Subject::Process(row) if row.traffic == moved(5, 5)), "it follows");
     press(&mut state, &[Intent::Escape]);
-    assert_eq!(state.wanted_list(), None);
+    assert_eq!(state.wanted_lists(), []);
 }
 
 #[test]

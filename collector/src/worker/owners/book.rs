@@ -18,6 +18,8 @@ const MOST_LOCAL: usize = 65_536;
 /// Owners of one end one after the other. They matter for the third of a second that packets may be late; where there
 /// were more of them the log of changes has the rest.
 const MOST_VERSIONS: usize = 3;
+/// A socket that was told of so many nanoseconds ago still has its port.
+const SPEAKS: u64 = 2_000_000_000;
 /// Ends of one socket that news of the socket as such is for.
 const ENDS_OF_A_SOCKET: usize = 2;
 
@@ -38,6 +40,8 @@ pub(super) struct Owner {
     pub(super) mark: OwnerMark,
     /// The listener's, for now: who takes the connection is not known yet.
     pub(super) held: bool,
+    /// Since when, nanoseconds since boot.
+    pub(super) since: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +63,8 @@ struct Socket {
 /// Who has a local end, where it is one socket's or several of the same owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Local {
-    One(OwnerMark),
+    /// And when this was told last, nanoseconds since boot.
+    One(OwnerMark, u64),
     Several,
 }
 
@@ -84,9 +89,10 @@ impl Book {
     /// Takes in news; `number` is this owner's. The changes are numbered from `first` on, in their order.
     pub(super) fn take(&mut self, event: &SocketEvent, number: u32, first: u64) -> Vec<Change> {
         let foreign = event.network_namespace != self.namespace;
-        let owner = Owner { mark: mark(event.how, number), held: event.how == How::Listener };
+        let owner =
+            Owner { mark: mark(event.how, number), held: event.how == How::Listener, since: event.time };
         if let Some(local) = event.local.filter(|_| !foreign && event.how != How::Kernel) {
-            self.note_local(local, event.listens, owner.mark);
+            self.note_local(local, event.listens, owner);
         }
         if event.listens {
             return Vec::new(); // its connections have sockets of their own
@@ -146,18 +152,17 @@ impl Book {
     }
 
     /// Of TCP only listeners: a connection's local end is the listener's, and many others'.
-    fn note_local(&mut self, local: LocalEnd, listens: bool, mark: OwnerMark) {
+    fn note_local(&mut self, local: LocalEnd, listens: bool, Owner { mark, since, .. }: Owner) {
         if (local.0 == 6) != listens {
             return;
         }
         let quality = if listens { Match::Listener } else { mark.quality };
         let mark = OwnerMark { quality, ..mark };
-        match self.local.get_mut(&local) {
-            None => *self.local.get_or_insert_with(local, || Local::One(mark)) = Local::One(mark),
-            Some(Local::One(before)) if before.owner != mark.owner => {
-                self.local.replace(&local, Local::Several);
-            }
-            Some(_) => {}
+        let place = self.local.get_or_insert_with(local, || Local::One(mark, since));
+        match place {
+            Local::One(before, told) if before.owner == mark.owner => *told = since,
+            Local::One(..) => *place = Local::Several,
+            Local::Several => {}
         }
     }
 
@@ -191,11 +196,16 @@ impl Book {
         !self.foreign.is_empty()
     }
 
-    /// Who is to be taken for the owner where nothing was told of the flow: who alone has its local end.
-    pub(super) fn by_local_end(&self, end: End) -> Option<OwnerMark> {
+    /// Who is to be taken for the owner where nothing was told of a flow: who alone has its local end. A listener is told of
+    /// once; any other socket only while it speaks, for then it has so many peers that not all are told, and later the
+    /// port may be closed.
+    pub(super) fn by_local_end(&self, end: End, now: u64) -> Option<OwnerMark> {
         let (address, port) = if end.low { end.key.low() } else { end.key.high() };
         match self.local.get(&(end.key.protocol, address, port)) {
-            Some(Local::One(mark)) => Some(*mark),
+            Some(Local::One(mark, told)) => {
+                let speaks = mark.quality == Match::Listener || now <= told.saturating_add(SPEAKS);
+                speaks.then_some(*mark)
+            }
             Some(Local::Several) | None => None,
         }
     }
@@ -253,16 +263,6 @@ impl<K, V: Bounded> Default for Remembered<K, V> {
 impl<K: Copy + Eq + std::hash::Hash, V> Remembered<K, V> {
     fn get(&self, key: &K) -> Option<&V> {
         self.values.get(key)
-    }
-
-    fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.values.get_mut(key)
-    }
-
-    fn replace(&mut self, key: &K, value: V) {
-        if let Some(place) = self.values.get_mut(key) {
-            *place = value;
-        }
     }
 
     fn get_or_insert(&mut self, key: K) -> &mut V
@@ -380,9 +380,11 @@ mod tests {
         let [one, two] = [(17, "10.0.0.1:53", "10.0.0.2:1000"), (17, "10.0.0.1:53", "10.0.0.3:1000")];
         let stranger = end((17, "10.0.0.1:53", "10.0.0.9:9"));
         reader.take(&told((1, How::Sent, 7), (1, HERE), (100, "dns"), Some(one)));
-        assert_eq!(reader.book.by_local_end(stranger).unwrap().owner, 100);
+        assert_eq!(reader.book.by_local_end(stranger, 1).unwrap().owner, 100);
+        // the port may be closed by then
+        assert_eq!(reader.book.by_local_end(stranger, SPEAKS + 2), None);
         reader.take(&told((2, How::Sent, 7), (2, HERE), (101, "other"), Some(two)));
-        assert_eq!(reader.book.by_local_end(stranger), None);
+        assert_eq!(reader.book.by_local_end(stranger, 2), None);
     }
 
     #[test]
@@ -391,9 +393,9 @@ mod tests {
         let syn =
             told((1, How::Made, 10), (1, HERE), (100, "sshd"), Some((6, "10.0.0.2:22", "10.0.0.1:999")));
         assert!(reader.take(&syn).is_empty());
-        let mark = reader.book.by_local_end(end((6, "10.0.0.2:22", "10.0.0.7:7"))).unwrap();
+        let mark = reader.book.by_local_end(end((6, "10.0.0.2:22", "10.0.0.7:7")), u64::MAX).unwrap();
         assert_eq!((mark.owner, mark.quality), (100, Match::Listener));
-        assert_eq!(reader.book.by_local_end(end((6, "10.0.0.2:23", "10.0.0.7:7"))), None);
+        assert_eq!(reader.book.by_local_end(end((6, "10.0.0.2:23", "10.0.0.7:7")), 1), None);
     }
 
     #[test]

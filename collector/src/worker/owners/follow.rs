@@ -13,6 +13,8 @@ const PATIENCE: u64 = 300_000_000;
 /// A new flow of which nothing is told goes by its local end after so long: what is told of it is told within
 /// milliseconds of its first packet.
 const UNTOLD: u64 = 150_000_000;
+/// News so much older than a flow's first packet may be of another socket that had the same addresses before.
+const STALE: u64 = 2_000_000;
 /// So long a connection waits for whoever takes it; then it is the listener's.
 const HELD: u64 = 3_000_000_000;
 /// Ends that wait for an owner. What is over is decided at once.
@@ -144,6 +146,10 @@ impl Owners {
             return;
         }
         if owner.held {
+            if flows.pipeline.owner(slot, end.low).owner != owner.mark.owner {
+                // another socket's: what it has moved is told before
+                flows.pipeline.set_owner(slot, end.low, OwnerMark::default());
+            }
             self.wait(cursor, flows, (slot, end));
         } else {
             flows.pipeline.set_owner(slot, end.low, owner.mark);
@@ -152,8 +158,10 @@ impl Owners {
 
     fn name(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, (slot, end): (u32, End)) {
         match self.owner(cursor, flows.own, end) {
-            Some(Owner { mark, held: false }) => flows.pipeline.set_owner(slot, end.low, mark),
-            Some(Owner { held: true, .. }) => self.wait(cursor, flows, (slot, end)),
+            Some(owner) if !owner.held && is_of(flows, slot, &owner) => {
+                flows.pipeline.set_owner(slot, end.low, owner.mark);
+            }
+            Some(_) => self.wait(cursor, flows, (slot, end)),
             None if self.may_be_told(flows.own, end) => self.wait(cursor, flows, (slot, end)),
             None => {}
         }
@@ -198,7 +206,8 @@ impl Owners {
         let age = flows.timeline.now().saturating_sub(since);
         let known = self.owner(cursor, flows.own, end);
         let is_decided = match known {
-            Some(owner) => !owner.held || age >= HELD,
+            Some(owner) if owner.held => age >= HELD,
+            Some(owner) => age >= UNTOLD || is_of(flows, slot, &owner),
             None => age >= UNTOLD,
         };
         let mark = if is_decided { self.last_resort(cursor, flows, end) } else { None };
@@ -210,7 +219,7 @@ impl Owners {
     fn last_resort(&self, cursor: &Cursor, flows: &Flows<'_>, end: End) -> Option<OwnerMark> {
         let known = self.owner(cursor, flows.own, end).map(|owner| owner.mark);
         let in_doubt = flows.timeline.now() < self.doubt_until;
-        known.or_else(|| if in_doubt { None } else { self.book.by_local_end(end) })
+        known.or_else(|| if in_doubt { None } else { self.book.by_local_end(end, flows.timeline.boot_now()) })
     }
 }
 
@@ -219,6 +228,13 @@ fn give(pipeline: &mut Pipeline, slot: u32, end: End, mark: Option<OwnerMark>) -
         pipeline.set_owner(slot, end.low, mark);
     }
     mark.is_some()
+}
+
+/// Whether news is of this flow and not of an earlier one. Of a flow that comes in it is younger than the first packet, of
+/// one that goes out hardly older.
+fn is_of(flows: &Flows<'_>, slot: u32, owner: &Owner) -> bool {
+    let begun = flows.pipeline.begun(slot).unwrap_or(0);
+    flows.timeline.at_boot(owner.since).saturating_add(STALE) >= begun
 }
 
 /// Neither end is this machine's.

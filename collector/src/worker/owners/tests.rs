@@ -156,6 +156,29 @@ fn a_later_owner_takes_nothing_of_what_came_before_late_packets_or_not() {
 }
 
 #[test]
+fn a_new_flow_is_not_given_to_whoever_had_its_addresses_long_ago() {
+    let mut worker = Worker::new();
+    worker.news(10, How::Sent, 100, Some(US));
+    worker.tick(60_000);
+    worker.packets(&[60_000]);
+    worker.news(60_001, How::Sent, 101, Some(US));
+    worker.tick(60_100);
+    worker.tick(60_500);
+    assert_eq!(worker.credited(), [(101, 100)]);
+}
+
+#[test]
+fn a_quiet_socket_that_nothing_new_is_told_of_keeps_its_flow() {
+    let mut worker = Worker::new();
+    worker.news(10, How::Sent, 100, Some(US));
+    worker.tick(60_000);
+    worker.packets(&[60_000]);
+    worker.tick(60_100);
+    worker.tick(60_200);
+    assert_eq!(worker.credited(), [(100, 100)]);
+}
+
+#[test]
 fn a_held_connection_waits_three_seconds_for_whoever_takes_it() {
     let mut worker = Worker::new();
     worker.timeline.advance(clocks(100));
@@ -191,7 +214,7 @@ fn a_flow_that_nothing_is_told_of_goes_by_its_local_end_unless_news_was_lost() {
         worker.timeline.advance(clocks(100));
         worker.news(5, How::Sent, 100, Some((17, "10.0.0.1:1000", "10.0.0.9:53")));
         worker.owners.unreadable = lost;
-        worker.packets(&[10]);
+        worker.packets(&[100]);
         worker.tick(100);
         worker.tick(400);
         let owner = if lost == 0 { 100 } else { 0 };
