@@ -36,3 +36,5 @@ echo "== live"
 "${as_root[@]}" bench/live.py --pps 0 --count 1000000 --flows 1000000 --transport syn --rounds "$rounds" --only weir,tcpdump\ -w,softflowd
 echo "== idle"
 "${as_root[@]}" bench/idle.py
+echo "== attribution"
+"${as_root[@]}" bench/attribution.py

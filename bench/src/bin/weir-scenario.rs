@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 use weir_bench::scenario::far_end::{self, Services};
+use weir_bench::scenario::workload::Work;
 use weir_bench::scenario::{ALL, Aim, Unavailable, find, one_short_life, prefork, serve_inherited};
 
 #[derive(Debug, Parser)]
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long, default_value_t = 4)]
         workers: usize,
     },
+    /// One process of the attribution benchmark.
+    Work(Work),
     /// A process of `prefork`: the listening socket is its standard input.
     #[command(hide = true)]
     Worker,
@@ -101,6 +104,7 @@ fn main() -> Result<()> {
         }
         Command::Serve { port, plain } => far_end::serve(Services { port, all: !plain }, || say("ready")),
         Command::Prefork { port, workers } => prefork(port, workers, || say("ready")),
+        Command::Work(work) => work.run(),
         Command::Worker => serve_inherited(),
         Command::Run { scenario, target } => say(&run(&scenario, &target.aim())?.to_string()),
         Command::Once { target } => one_short_life(&target.aim()),

@@ -20,69 +20,92 @@ const FLOOD: usize = 500;
 /// An answer that is not there by then is lost: it is not counted, and nothing waits for it again.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A datagram that asks for so many answers of `SIZE`.
-fn request(answers: u32, size: usize) -> Vec<u8> {
+/// A datagram of `size` that asks for so many answers of `answer` bytes.
+fn request(answers: u32, answer: usize, size: usize) -> Vec<u8> {
     let mut bytes = answers.to_le_bytes().to_vec();
-    bytes.extend_from_slice(&(SIZE as u32).to_le_bytes());
-    bytes.resize(size, 0x5a);
+    bytes.extend_from_slice(&(answer as u32).to_le_bytes());
+    bytes.resize(size.max(bytes.len()), 0x5a);
     bytes
 }
 
-fn socket(aim: &Aim, to: SocketAddr) -> Result<UdpSocket> {
+/// A socket that asks and waits for one answer at a time, so that no buffer overflows.
+pub(super) struct Asking {
+    socket: UdpSocket,
+    to: Option<SocketAddr>,
+    request: Vec<u8>,
+}
+
+impl Asking {
+    /// `sizes`: of a request and of its answer. `ends`: the own port, 0 for any, and the other's address.
+    pub(super) fn new(ends: (u16, SocketAddr), connected: bool, sizes: (usize, usize)) -> Result<Self> {
+        let (from_port, to) = ends;
+        let socket = socket(from_port, to)?;
+        if connected {
+            socket.connect(to).with_context(|| format!("connecting to {to}"))?;
+        }
+        Ok(Self { socket, to: (!connected).then_some(to), request: request(1, sizes.1, sizes.0) })
+    }
+
+    pub(super) fn local_address(&self) -> std::io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub(super) fn ask(&self) -> Result<Moved> {
+        let sent = match self.to {
+            Some(to) => self.socket.send_to(&self.request, to),
+            None => self.socket.send(&self.request),
+        };
+        let sent = sent.context("sending a datagram")? as u64;
+        let received = self.socket.recv(&mut [0; 2 * SIZE]).unwrap_or_default() as u64;
+        Ok(Moved { sent, received, frames: 1 })
+    }
+}
+
+fn socket(from_port: u16, to: SocketAddr) -> Result<UdpSocket> {
     let socket = match to {
-        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, aim.from_port)),
-        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, aim.from_port)),
+        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, from_port)),
+        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, from_port)),
     };
-    let socket = socket.with_context(|| format!("binding UDP port {}", aim.from_port))?;
+    let socket = socket.with_context(|| format!("binding UDP port {from_port}"))?;
     socket.set_read_timeout(Some(PATIENCE)).context("setting a time-out")?;
     Ok(socket)
 }
 
-/// Asks and waits for the answer, so that no buffer overflows.
-fn rounds(aim: &Aim, socket: &UdpSocket, send: impl Fn(&[u8]) -> std::io::Result<usize>) -> Result<Moved> {
-    let bytes = request(1, SIZE);
-    let mut buffer = [0; 2 * SIZE];
+fn rounds(aim: &Aim, to: SocketAddr, connected: bool) -> Result<Moved> {
+    let asking = Asking::new((aim.from_port, to), connected, (SIZE, SIZE))?;
     aim.each_round(|_| {
         let mut moved = Moved::default();
         for _ in 0..EXCHANGES {
-            let sent = send(&bytes).context("sending a datagram")?;
-            let received = socket.recv(&mut buffer).unwrap_or_default();
-            moved += Moved { sent: sent as u64, received: received as u64, frames: 1 };
+            moved += asking.ask()?;
         }
         Ok(moved)
     })
 }
 
-fn unconnected_to(aim: &Aim, to: SocketAddr) -> Result<Moved> {
-    let socket = socket(aim, to)?;
-    rounds(aim, &socket, |bytes| socket.send_to(bytes, to))
-}
-
 pub(super) fn unconnected(aim: &Aim) -> Result<Moved> {
-    unconnected_to(aim, aim.to(aim.host, aim.port))
+    rounds(aim, aim.to(aim.host, aim.port), false)
 }
 
 pub(super) fn over_ipv6(aim: &Aim) -> Result<Moved> {
     drop(needs("IPv6", Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP)))?);
-    unconnected_to(aim, aim.to(aim.host6, aim.port))
+    rounds(aim, aim.to(aim.host6, aim.port), false)
 }
 
-fn connected(aim: &Aim, port: u16) -> Result<UdpSocket> {
-    let to = aim.to(aim.host, port);
-    let socket = socket(aim, to)?;
+pub(super) fn https(aim: &Aim) -> Result<Moved> {
+    rounds(aim, aim.to(aim.host, HTTPS_PORT), true)
+}
+
+fn connected(aim: &Aim) -> Result<UdpSocket> {
+    let to = aim.to(aim.host, aim.port);
+    let socket = socket(aim.from_port, to)?;
     socket.connect(to).with_context(|| format!("connecting to {to}"))?;
     Ok(socket)
 }
 
-pub(super) fn https(aim: &Aim) -> Result<Moved> {
-    let socket = connected(aim, HTTPS_PORT)?;
-    rounds(aim, &socket, |bytes| socket.send(bytes))
-}
-
 /// Small datagrams as fast as they go; nobody answers.
 pub(super) fn flood(aim: &Aim) -> Result<Moved> {
-    let socket = connected(aim, aim.port)?;
-    let bytes = request(0, SMALL);
+    let socket = connected(aim)?;
+    let bytes = request(0, 0, SMALL);
     aim.each_round(|_| {
         let mut moved = Moved::default();
         for _ in 0..FLOOD {
@@ -94,8 +117,8 @@ pub(super) fn flood(aim: &Aim) -> Result<Moved> {
 }
 
 pub(super) fn many_out(aim: &Aim) -> Result<Moved> {
-    let socket = connected(aim, aim.port)?;
-    let bytes = request(0, SIZE);
+    let socket = connected(aim)?;
+    let bytes = request(0, 0, SIZE);
     let slices = [[IoSlice::new(&bytes)]; MANY];
     let mut headers = MultiHeaders::<()>::preallocate(MANY, None);
     aim.each_round(|_| {
@@ -110,8 +133,8 @@ pub(super) fn many_out(aim: &Aim) -> Result<Moved> {
 }
 
 pub(super) fn many_in(aim: &Aim) -> Result<Moved> {
-    let socket = connected(aim, aim.port)?;
-    let bytes = request(MANY as u32, SMALL);
+    let socket = connected(aim)?;
+    let bytes = request(MANY as u32, SIZE, SMALL);
     aim.each_round(|_| {
         socket.send(&bytes).context("sending a datagram")?;
         let (mut answers, mut received) = (0, 0);

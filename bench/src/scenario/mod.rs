@@ -9,6 +9,7 @@ mod processes;
 mod raw;
 mod stream;
 mod uring;
+pub mod workload;
 mod zero_copy;
 
 use std::fmt;

@@ -38,7 +38,7 @@ fn one_life() -> Moved {
 }
 
 /// This program once more, under the same name.
-fn again() -> Result<Command> {
+pub(super) fn again() -> Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("this program's path")?);
     command.arg0(std::env::args_os().next().unwrap_or_default());
     Ok(command)
