@@ -21,6 +21,10 @@ const READY: Duration = Duration::from_secs(10);
 /// The far end of the loopback scenario, on the monitored machine itself.
 pub const NEAR_END: &str = "s-near-end";
 
+/// Where all others lead. It is no process of the monitored machine, but of the same kernel: kernel events rightly name it
+/// as the other end of what the monitored machine forwards to it.
+pub const FAR_END: &str = "s-far-end";
+
 /// How long a scenario moves bytes, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
@@ -100,7 +104,7 @@ impl Ground {
             until(&format!("{name} serves"), READY, || running.log().contains("ready").then_some(()));
             running
         };
-        let far_end = start("far-end", &mut network.outside(&named(&programs, "s-far-end")), &[]);
+        let far_end = start("far-end", &mut network.outside(&named(&programs, FAR_END)), &[]);
         let near_end = start("near-end", &mut network.inside(&named(&programs, NEAR_END)), &["--plain"]);
         Self {
             far_end,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::accounts::{Account, accounts, grade, named, payload};
 use crate::lab::Lab;
 use crate::program::must;
-use crate::scenario::{Amount, Ground, Moved, NEAR_END, Unavailable};
+use crate::scenario::{Amount, FAR_END, Ground, Moved, NEAR_END, Unavailable};
 
 /// How long the collector may take to know.
 const SETTLED: Duration = Duration::from_secs(3);
@@ -171,9 +171,12 @@ fn wrong(accounts: &[Account], lines: &[Line]) -> BTreeMap<String, u64> {
     let mut moved = BTreeMap::new();
     for (line, score) in lines.iter().filter_map(|line| Some((line, line.outcome.as_ref().ok()?))) {
         moved.insert(Ground::process_name(&line.scenario), score.moved.payload());
-        if line.scenario == "loopback" {
-            moved.insert(NEAR_END.to_owned(), score.moved.payload());
-        }
+        let other_end = match line.scenario.as_str() {
+            "loopback" => NEAR_END,
+            "container" => FAR_END,
+            _ => continue,
+        };
+        moved.insert(other_end.to_owned(), score.moved.payload());
     }
     let mut given: BTreeMap<&str, u64> = BTreeMap::new();
     for account in accounts.iter().filter(|account| account.names_a_process()) {

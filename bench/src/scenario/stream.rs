@@ -12,7 +12,7 @@ use super::{Aim, Moved, needs};
 /// Bytes up and bytes down, each as 8 bytes in little-endian order.
 pub(super) const HEADER: usize = 16;
 /// A far end that is silent for this long has failed.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 const BURST: usize = 16;
 
 pub(super) fn header(up: usize, down: usize) -> [u8; HEADER] {

@@ -51,7 +51,16 @@ pub(super) struct Owners {
 impl Owners {
     pub(super) fn new(attribution: Attribution, programs: ebpf::Outcome) -> Self {
         let asked = Instant::now();
-        Self { attribution, programs, coming: VecDeque::new(), open: VecDeque::new(), asked, passed: asked, looked: None, unasked: 0 }
+        Self {
+            attribution,
+            programs,
+            coming: VecDeque::new(),
+            open: VecDeque::new(),
+            asked,
+            passed: asked,
+            looked: None,
+            unasked: 0,
+        }
     }
 
     pub(super) fn is_asking(&self) -> bool {

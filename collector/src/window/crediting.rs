@@ -75,21 +75,7 @@ impl Capture {
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
         if flow.identity.direction == FlowDirection::Forwarded {
-            // in another network namespace of this machine, such as a container's
-            let told = row.owners.iter().zip(0..).find_map(|(mark, side)| Some((side, owning.of(*mark)?)));
-            let (owner, quality, share) = match told {
-                Some((side, (owner, quality))) => (owner, quality, oriented(&initiators, side)),
-                None => {
-                    let share = Share { traffic: super::mirror::grown(row), payload: [0; 2] };
-                    (OwnerId::FORWARDED, MatchQuality::Kernel, share)
-                }
-            };
-            if let Some((side, found)) = told
-                && let Some(place) = flow.sides.get_mut(side)
-            {
-                *place = Some(found);
-            }
-            interface.owners.add(owner, quality, &share, &said);
+            credit_forwarded(interface, flow, row, owning, (&initiators, &said));
             return;
         }
         let mut open = Vec::new();
@@ -165,6 +151,31 @@ impl Capture {
     }
 }
 
+/// A process in a network namespace behind this machine has its flow on the interface that leads to it. On all others,
+/// and where no such process is known, the flow is passing through: so it counts once over interfaces.
+fn credit_forwarded(
+    interface: &mut Interface,
+    flow: &mut Flow,
+    row: &FlowNews,
+    owning: &Owning,
+    (initiators, said): (&Share, &Said),
+) {
+    if let Some(side) = flow.learn_facing(row)
+        && let Some(found) = row.owners.get(side).and_then(|mark| owning.of(*mark))
+    {
+        settle(interface, flow, side, found, owning.session, initiators);
+    }
+    let known = flow.facing.and_then(|side| Some((side, flow.sides.get(side).copied().flatten()?)));
+    let (owner, quality, share) = match known {
+        Some((side, (owner, quality))) => (owner, quality, oriented(initiators, side)),
+        None => {
+            let share = Share { traffic: super::mirror::grown(row), payload: [0; 2] };
+            (OwnerId::FORWARDED, MatchQuality::Kernel, share)
+        }
+    };
+    interface.owners.add(owner, quality, &share, said);
+}
+
 /// What nobody was known for in this and earlier windows moves to the owner. `coming` is in the flow's share already and
 /// in no account yet.
 fn settle(
@@ -185,12 +196,19 @@ fn settle(
     let (window, before) =
         if here { (window, flow.share_before) } else { (Share::default(), flow.share_before) };
     let mut said = said(flow, interface.window, session, flow.last_seen);
+    let is_forwarded = flow.identity.direction == FlowDirection::Forwarded;
     for (share, number) in [(window, interface.window), (before, 0)] {
         let share = oriented(&share, side);
         if share == Share::default() {
             continue;
         }
-        interface.owners.take(OwnerId::UNKNOWN, &share, number, session);
+        if is_forwarded {
+            // what came in is what the owner sent
+            let passed = Share { payload: [0; 2], ..share.mirrored() };
+            interface.owners.take(OwnerId::FORWARDED, &passed, number, session);
+        } else {
+            interface.owners.take(OwnerId::UNKNOWN, &share, number, session);
+        }
         said.window = interface.window;
         if number == 0 {
             interface.owners.add_earlier(owner, quality, &share, &said);

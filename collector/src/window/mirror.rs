@@ -29,6 +29,8 @@ pub(super) struct Flow {
     pub share_before: Share,
     /// Who holds the initiator's and the responder's socket.
     pub sides: [Option<(OwnerId, MatchQuality)>; 2],
+    /// Of a forwarded flow: which side's packets come in on this interface; unknown while both sides moved the same.
+    pub facing: Option<usize>,
 }
 
 /// A slot without a flow.
@@ -50,6 +52,16 @@ pub(super) fn grown(row: &FlowNews) -> RxTx {
     all.add(row.backward);
     let count = |tally: Tally| weir_shared::report::Count { packets: tally.packets, bytes: tally.bytes };
     RxTx { rx: count(all.since(row.sent)), tx: count(row.sent) }
+}
+
+/// Which side's packets the interface received, and the other's it sent. None where both moved the same, and where a
+/// packet went out by the interface it came in by.
+fn facing(row: &FlowNews) -> Option<usize> {
+    match (row.sent == row.backward, row.sent == row.forward) {
+        (true, false) => Some(0),
+        (false, true) => Some(1),
+        _ => None,
+    }
 }
 
 impl Mirror {
@@ -107,6 +119,7 @@ impl Mirror {
             share: Share::default(),
             share_before: Share::default(),
             sides: [None; 2],
+            facing: None,
         };
         Ok((true, self.put(row.slot, flow)))
     }
@@ -164,6 +177,12 @@ impl Mirror {
 }
 
 impl Flow {
+    /// The side that this interface leads to, as soon as a row tells.
+    pub(super) fn learn_facing(&mut self, row: &FlowNews) -> Option<usize> {
+        self.facing = self.facing.or_else(|| facing(row));
+        self.facing
+    }
+
     pub(super) fn is_flow(&self) -> bool {
         self.identity.kind == FlowKind::Flow
     }

@@ -1,5 +1,6 @@
 //! A pipeline's story, told under all kinds of pressure, must come out with the sums that went in.
 mod floods;
+mod forwarded;
 
 use std::time::Duration;
 

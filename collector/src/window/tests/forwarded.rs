@@ -1,0 +1,63 @@
+//! Flows of network namespaces behind this machine.
+use super::*;
+use crate::attribution::OwnerId;
+use crate::flows::record::{Match, OwnerMark};
+
+const INSIDE: [u8; 4] = [10, 0, 5, 2];
+const OUTSIDE: [u8; 4] = [198, 51, 100, 7];
+
+/// A question of 100 bytes and an answer of 300 a step, on the interface that leads inside or the one that leads out;
+/// the owner inside is told after the third step. What owners have then: number, received and sent payload.
+fn story(leads_inside: bool) -> Vec<(OwnerId, u64, u64)> {
+    let own = OwnAddresses::new(vec!["10.0.0.1".parse().unwrap()], Some([2, 0, 0, 0, 0, 1]));
+    let mut pipeline = Pipeline::new(1, own, PipelineSettings::default()).unwrap();
+    pipeline.watch_new_flows();
+    let mut traffic = Traffic::new(Settings::default());
+    traffic.interface_opened(1, "eth0", COUNTED);
+    traffic.owner_told(7, OwnerId(20));
+    for step in 0..6u64 {
+        let question = datagram(INSIDE, OUTSIDE, 1234, 100);
+        let mut answer = datagram(OUTSIDE, INSIDE, 9999, 300);
+        answer[36..38].copy_from_slice(&1234u16.to_be_bytes());
+        for (mut frame, came_in) in [(question, leads_inside), (answer, !leads_inside)] {
+            if !came_in {
+                frame[..12].rotate_left(6);
+            }
+            let wire_length = u32::try_from(frame.len()).unwrap();
+            pipeline.packet(Sample { time: START + step * SECOND / 10, wire_length, data: &frame });
+        }
+        tell(&mut pipeline, &mut traffic, 100, usize::MAX);
+        if step == 2 {
+            let slot = pipeline.take_new_flows()[0];
+            pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact });
+        }
+    }
+    let query =
+        super::super::owner_lists::OwnerQuery { interface: "", search: "", of_session: false, rows: 9 };
+    let rows = traffic.owners(&query, &Numbers).rows;
+    let number = |row: &weir_shared::process::OwnerRow| OwnerId(row.owner.pid.unwrap());
+    rows.iter().map(|row| (number(row), row.rx_payload_bytes, row.tx_payload_bytes)).collect()
+}
+
+/// Whose pid is its number.
+struct Numbers;
+
+impl crate::attribution::Directory for Numbers {
+    fn owner(&self, id: OwnerId) -> weir_shared::process::Owner {
+        weir_shared::process::Owner { pid: Some(id.0), ..Default::default() }
+    }
+
+    fn find(&self, _: u32, _: jiff::Timestamp) -> Vec<OwnerId> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_process_behind_this_machine_has_its_flow_where_it_comes_in() {
+    assert_eq!(story(true), [(OwnerId(20), 1_800, 600)]);
+}
+
+#[test]
+fn where_its_flow_goes_out_it_is_passing_through_so_that_it_counts_once() {
+    assert_eq!(story(false), [(OwnerId::FORWARDED, 0, 0)]);
+}
