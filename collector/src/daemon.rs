@@ -18,8 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
-use crate::attribution::{Attribution, Mode};
 use crate::attribution::ebpf::{self, EbpfError};
+use crate::attribution::{Attribution, Mode};
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
