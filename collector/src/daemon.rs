@@ -18,8 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weir_shared as shared;
 
-use crate::attribution::Attribution;
 use crate::attribution::ebpf::{self, EbpfError};
+use crate::attribution::{Attribution, Mode};
 use crate::capture::lengths::SnapLength;
 use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
@@ -97,7 +97,8 @@ fn run(common: &Common) -> Result<(), Failure> {
     let counters = Counters::open(directory).map_err(at("open the totals"))?;
     let kept = Kept::open(directory).map_err(at("open the sessions"))?;
     let (listeners, bound) = listeners(&config)?;
-    let attribution = Attribution::start(config.process.attribution);
+    let mode = if programs.outcome.at_work { Mode::Ebpf } else { config.process.attribution };
+    let attribution = Attribution::start(mode);
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);

@@ -13,7 +13,8 @@ use weir_shared as shared;
 
 use super::clocks::{self, Boot};
 use super::owners::Owners;
-use super::refresh::{self, Answer, Ends, Question, Refresher, Tallies, Verdict};
+use super::questions::{Answer, CLOSED, Ends, Question, Tallies, Verdict};
+use super::refresh::Refresher;
 use super::sources::Sources;
 use super::{Lookup, Mode, OwnerId, OwnerNews, SocketEnd};
 
@@ -65,7 +66,7 @@ impl Asked {
     fn earlier(&self) -> Lookup {
         match (&self.answer, self.began) {
             (Some((asked, lookup)), Some(latest)) if *asked < latest => lookup.clone(),
-            _ => Lookup::Never(refresh::CLOSED),
+            _ => Lookup::Never(CLOSED),
         }
     }
 }
@@ -96,12 +97,13 @@ struct Thread {
 
 impl Attribution {
     /// Starts the thread. Call it before privileges are given up: the thread keeps for itself what reading other users'
-    /// /proc/PID/fd needs (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH), if it is there, and gives up everything else.
+    /// /proc/PID/fd needs (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH), if it is there, and gives up everything else. With
+    /// [`Mode::Ebpf`] the kernel's other events are not read: its programs tell the same and more.
     pub fn start(mode: Mode) -> Self {
         let boot = Boot::read();
         let thread = match mode {
             Mode::Off => None,
-            Mode::Auto | Mode::Ebpf | Mode::Proc => Thread::start(boot)
+            Mode::Auto | Mode::Ebpf | Mode::Proc => Thread::start(boot, mode)
                 .inspect_err(|error| tracing::error!(%error, "owners of sockets are not looked up"))
                 .ok(),
         };
@@ -306,7 +308,7 @@ impl Attribution {
 }
 
 impl Thread {
-    fn start(boot: Boot) -> std::io::Result<Self> {
+    fn start(boot: Boot, mode: Mode) -> std::io::Result<Self> {
         let (questions, heard) = sync_channel(QUESTIONS_WAITING);
         let (answers, told) = sync_channel(ANSWERS_WAITING);
         let (ready, sources) = sync_channel(1);
@@ -315,7 +317,7 @@ impl Thread {
         let ends =
             Ends { questions: heard, answers, wake: Arc::clone(&wake), tallies: Arc::clone(&tallies), boot };
         std::thread::Builder::new().name("attribution".to_owned()).spawn(move || {
-            let opened = Refresher::open(ends);
+            let opened = Refresher::open(ends, mode);
             let (refresher, opened) = match opened {
                 Ok((refresher, sources)) => (Some(refresher), Ok(sources)),
                 Err(error) => (None, Err(std::io::Error::other(error))),

@@ -5,7 +5,7 @@ use super::SocketEnd;
 use super::diag::{Diag, DiagError, LISTENING, NOT_TIME_WAIT};
 use super::namespaces::Namespaces;
 use super::processes::Identity;
-use super::refresh::CLOSED;
+use super::questions::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
 use super::tables::{self, Table, TextTable};
 

@@ -1,6 +1,6 @@
 //! Who owns a socket: a process by pid and start time, the kernel, or nobody known. Never a guess.
 //!
-//! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers: `diag`
+//! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers (`questions`): `diag`
 //! and `tables` say which socket an end belongs to, `holders` which processes hold it, `processes` and `units` what those
 //! are called. `events` keeps what a socket or a process that has gone can no longer tell. `ebpf` loads the kernel programs
 //! whose news the capture worker reads instead, where it may.
@@ -20,6 +20,7 @@ mod locate;
 mod namespaces;
 mod owners;
 mod processes;
+mod questions;
 mod refresh;
 mod sockets;
 mod sources;

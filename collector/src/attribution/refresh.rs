@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::time::{Duration, Instant};
 
@@ -13,15 +13,18 @@ use shared::error::ErrorChain;
 use shared::process::MatchQuality;
 use weir_shared as shared;
 
-use super::SocketEnd;
 use super::clocks::Boot;
 use super::events::Events;
 use super::holders::{Held, Holders};
 use super::locate::{Located, Locator};
 use super::processes::{self, Identity, Process};
+use super::questions::{
+    Answer, CLOSED, Ends, NO_HOLDER, NOT_READABLE, PATIENCE, Question, TOO_SLOW, Tallies, Verdict,
+};
 use super::sockets::TCP;
 use super::sources::{self, Sources};
 use super::users::Users;
+use super::{Mode, SocketEnd};
 use crate::privilege::PrivilegeError;
 
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(100);
@@ -29,8 +32,6 @@ const BETWEEN_ROUNDS: Duration = Duration::from_millis(100);
 const SEARCH_BUDGET: Duration = Duration::from_millis(20);
 /// After a round that took long the pause is this many times as long.
 const REST: u32 = 5;
-/// A question without an answer is given up.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a connection may wait to be accepted before its listener is named.
 const ACCEPT_PATIENCE: Duration = Duration::from_millis(500);
 /// How often those alive are looked after, and how many at once.
@@ -38,61 +39,6 @@ const BETWEEN_CENSUSES: Duration = Duration::from_secs(5);
 const MOST_COUNTED: usize = 1_024;
 /// Processes of which everything that was read is kept.
 const MOST_KNOWN: usize = 16_384;
-
-pub(super) const CLOSED: &str = "its socket was closed before it could be looked up";
-pub(super) const NO_HOLDER: &str = "no process holds its socket in a place that can be read";
-pub(super) const NOT_READABLE: &str =
-    "its socket's process may not be read: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing";
-pub(super) const TOO_SLOW: &str =
-    "too many processes, or too few file descriptors, to find its owner in time";
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Question {
-    Owner {
-        end: SocketEnd,
-        /// When the flow began, nanoseconds since boot.
-        began: Option<u64>,
-    },
-    /// What a process is called that an event told of: pid and start in clock ticks.
-    Details { pid: u32, start: u64 },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Held { processes: Vec<Arc<Process>>, quality: MatchQuality },
-    Kernel,
-    Nobody(&'static str),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    Owner {
-        end: SocketEnd,
-        /// As asked.
-        began: Option<u64>,
-        /// When the kernel was asked, nanoseconds since boot.
-        asked: u64,
-        verdict: Verdict,
-    },
-    Details(Arc<Process>),
-    /// A process that was told of has gone: pid and start.
-    Gone(u32, u64),
-}
-
-/// Counted by the thread, shown by the engine.
-#[derive(Debug, Default)]
-pub(super) struct Tallies {
-    /// Searches that went on in a later round.
-    pub(super) postponed: AtomicU64,
-    /// Questions that found no room.
-    pub(super) questions: AtomicU64,
-    /// Processes that the last search could not look at.
-    pub(super) unreadable: AtomicU64,
-    /// Kernel events that found no room in their ring.
-    pub(super) lost_events: AtomicU64,
-    /// Dumps or questions that the kernel refused.
-    pub(super) refused: AtomicU64,
-}
 
 #[derive(Debug)]
 struct Open {
@@ -102,11 +48,11 @@ struct Open {
 
 #[derive(Debug)]
 pub(super) struct Refresher {
-    pub(super) questions: Receiver<Question>,
-    pub(super) answers: SyncSender<Vec<Answer>>,
-    pub(super) wake: Arc<EventFd>,
-    pub(super) tallies: Arc<Tallies>,
-    pub(super) boot: Boot,
+    questions: Receiver<Question>,
+    answers: SyncSender<Vec<Answer>>,
+    wake: Arc<EventFd>,
+    tallies: Arc<Tallies>,
+    boot: Boot,
     locator: Locator,
     /// None: not allowed here.
     events: Option<Events>,
@@ -121,24 +67,17 @@ pub(super) struct Refresher {
     next_census: Instant,
 }
 
-/// What the engine's half holds of the thread.
-#[derive(Debug)]
-pub(super) struct Ends {
-    pub(super) questions: Receiver<Question>,
-    pub(super) answers: SyncSender<Vec<Answer>>,
-    pub(super) wake: Arc<EventFd>,
-    pub(super) tallies: Arc<Tallies>,
-    pub(super) boot: Boot,
-}
-
 impl Refresher {
     /// Opens what needs privileges, then gives up those that the calling thread does not need.
-    pub(super) fn open(ends: Ends) -> Result<(Self, Sources), PrivilegeError> {
+    pub(super) fn open(ends: Ends, mode: Mode) -> Result<(Self, Sources), PrivilegeError> {
         let now = Instant::now();
         let locator = Locator::open();
-        let (events, no_events) = match Events::open() {
-            Ok(events) => (Some(events), None),
-            Err(error) => (None, Some(ErrorChain(&error).to_string())),
+        let (events, no_events) = match mode {
+            Mode::Ebpf | Mode::Off => (None, None),
+            Mode::Auto | Mode::Proc => match Events::open() {
+                Ok(events) => (Some(events), None),
+                Err(error) => (None, Some(ErrorChain(&error).to_string())),
+            },
         };
         let reads_all = sources::keep_what_is_needed()?;
         let sources = Sources {

@@ -21,6 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Where kernel programs tell who owns an end, they know better: so long it is theirs to say, and then nobody else's guess
 /// has taken what came before.
 const THEIRS_FIRST: Duration = Duration::from_millis(3_500);
+/// Ends that are asked about every `ASKING`: a scan of this machine, whose flows no socket here belongs to, must not cost
+/// more than the traffic.
+const AT_ONCE: usize = 100;
+/// Likewise where kernel programs have told what there is to tell.
+const AT_ONCE_BESIDE_PROGRAMS: usize = 20;
 /// How often what is open is gone through although nothing was answered.
 const PASS: Duration = Duration::from_millis(500);
 /// How often answers are looked for while there are questions.
@@ -135,16 +140,27 @@ impl Engine {
 
     /// Ends that kernel programs had their time for, or all where there are none. True: there are some.
     fn ask_what_is_left(&mut self, now: Instant) -> bool {
-        let theirs = if self.owners.programs.at_work { THEIRS_FIRST } else { Duration::ZERO };
+        let (theirs, mut left) = if self.owners.programs.at_work {
+            (THEIRS_FIRST, AT_ONCE_BESIDE_PROGRAMS)
+        } else {
+            (Duration::ZERO, AT_ONCE)
+        };
         let mut added = false;
         while let Some((end, since)) = self.owners.coming.pop_front() {
-            if now.saturating_duration_since(since) < theirs {
-                self.owners.coming.push_front((end, since));
-                break;
+            let waited = now.saturating_duration_since(since);
+            if !self.traffic.is_open(&end) {
+                continue;
             }
-            if self.traffic.is_open(&end) && self.owners.open.len() < MOST_OPEN {
+            if waited >= theirs + PATIENCE {
+                self.owners.unasked = self.owners.unasked.saturating_add(1);
+                self.nobody(&end, TOO_MANY);
+            } else if waited >= theirs && left > 0 {
+                left -= 1;
                 self.owners.open.push_back((end, now));
                 added = true;
+            } else {
+                self.owners.coming.push_front((end, since));
+                break;
             }
         }
         added

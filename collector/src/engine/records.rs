@@ -18,8 +18,6 @@ use crate::worker::packets::Packets;
 use crate::worker::records::{Command, Open, Record, Watch};
 use crate::worker::supervise::Event;
 
-const DEFAULT_PACKETS_PER_SECOND: u32 = 200;
-const MOST_PACKETS_PER_SECOND: u32 = 2_000;
 const MAX_FLOWS: u32 = 262_144;
 
 impl Engine {
@@ -189,10 +187,7 @@ impl Engine {
         }
         let interfaces = self.watched_interfaces(&request.interface);
         let program = request.program.clone();
-        let most_packets_per_second = match request.most_packets_per_second {
-            0 => DEFAULT_PACKETS_PER_SECOND,
-            most => most.min(MOST_PACKETS_PER_SECOND),
-        };
+        let most_packets_per_second = request.most_packets_per_second;
         let watch = self.watches.add(request);
         self.tell(Command::Watch(Watch { watch, interfaces, program, most_packets_per_second }));
     }

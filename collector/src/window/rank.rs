@@ -52,8 +52,8 @@ mod tests {
     use super::*;
 
     /// The first letter, then the rest.
-    const TEXTS: (fn(&&str) -> String, fn(&&str) -> String) =
-        (|row| row[..1].to_owned(), |row| row[1..].to_owned());
+    type Text = fn(&&str) -> String;
+    const TEXTS: (Text, Text) = (|row| row[..1].to_owned(), |row| row[1..].to_owned());
 
     #[test]
     fn the_largest_come_first_and_equals_by_their_text() {

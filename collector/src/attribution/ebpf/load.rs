@@ -90,7 +90,7 @@ fn sock_create(program: &mut aya::programs::Program, cgroup: &File) -> Result<Fd
     let program: &mut CgroupSock = program.try_into()?;
     program.load()?;
     let link = program.attach(cgroup, MODE)?;
-    Ok(program.take_link(link)?.try_into().map_err(link_error)?)
+    program.take_link(link)?.try_into().map_err(link_error)
 }
 
 fn skb(
@@ -101,14 +101,14 @@ fn skb(
     let program: &mut CgroupSkb = program.try_into()?;
     program.load()?;
     let link = program.attach(cgroup, attach_type, MODE)?;
-    Ok(program.take_link(link)?.try_into().map_err(link_error)?)
+    program.take_link(link)?.try_into().map_err(link_error)
 }
 
 fn sock_addr(program: &mut aya::programs::Program, cgroup: &File) -> Result<FdLink, ProgramError> {
     let program: &mut CgroupSockAddr = program.try_into()?;
     program.load()?;
     let link = program.attach(cgroup, MODE)?;
-    Ok(program.take_link(link)?.try_into().map_err(link_error)?)
+    program.take_link(link)?.try_into().map_err(link_error)
 }
 
 /// Before Linux 5.7 there were no links.

@@ -9,6 +9,7 @@ mod book;
 mod event;
 mod follow;
 pub mod numbers;
+mod remembered;
 
 use std::collections::VecDeque;
 use std::io;
