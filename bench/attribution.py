@@ -151,8 +151,10 @@ def said_by_nethogs(text):
 
 def monitors(network):
     interface = network.watched
+    weir = [os.path.join(HERE, "weir_live.sh"), BINARIES, interface, "processes"]
     found = {
-        "weir": ([os.path.join(HERE, "weir_live.sh"), BINARIES, interface, "processes"], said_by_weir),
+        "weir": (weir, said_by_weir),
+        "weir without BPF": (["env", "WEIR_COLLECTOR__PROCESS__ATTRIBUTION=proc"] + weir, said_by_weir),
         "nethogs": (["nethogs", "-t", "-C", "-v", "2", "-d", "1", interface], said_by_nethogs),
     }
     return {name: spec for name, spec in found.items() if installed(spec[0][0])}
@@ -210,6 +212,7 @@ def main():
     arguments.add_argument("--seconds", type=float, default=12)
     arguments.add_argument("--scale", type=float, default=1.0, help="of the number of processes")
     arguments.add_argument("--rounds", type=int, default=1)
+    arguments.add_argument("--no-offload", action="store_true", help="no frame longer than the link's MTU")
     arguments.add_argument("--only", help="monitors, comma separated")
     options = arguments.parse_args()
     if not installed("tcpdump"):
@@ -217,6 +220,9 @@ def main():
     place, results = programs(), collections.defaultdict(list)
     for _ in range(options.rounds):
         with Network(drop=False) as network:
+            if options.no_offload:
+                for namespace, interface in ((network.a, network.sender), (network.b, network.watched)):
+                    must(f"ip netns exec {namespace} ethtool -K {interface} tso off gso off gro off")
             for name, spec in monitors(network).items():
                 if options.only and name not in options.only.split(","):
                     continue

@@ -38,3 +38,4 @@ echo "== idle"
 "${as_root[@]}" bench/idle.py
 echo "== attribution"
 "${as_root[@]}" bench/attribution.py
+"${as_root[@]}" bench/attribution.py --no-offload --only 'weir,weir without BPF'
