@@ -20,17 +20,22 @@ struct Scene {
 }
 
 impl Scene {
-    /// The monitored machine with a collector of the best grade that this machine has.
-    fn new() -> Self {
+    /// The monitored machine with a collector. `choice`: "auto", the best grade that this machine has, or "proc", the one
+    /// that every machine has.
+    fn new(choice: &str) -> Self {
         let mut lab = Lab::new();
-        lab.configure_collector("");
+        lab.configure_collector(&attribution(choice));
         let ground = Ground::new(&lab.network, lab.folder());
         lab.start_collector();
         Self { ground, lab }
     }
 
     fn has_kernel_events(&self) -> bool {
-        grade(&self.lab).0 == "ebpf"
+        self.grade() == "ebpf"
+    }
+
+    fn grade(&self) -> String {
+        grade(&self.lab).0
     }
 
     /// All accounts, once every name has what it moved or the collector has had its time.
@@ -65,6 +70,17 @@ impl Scene {
     }
 }
 
+fn attribution(choice: &str) -> String {
+    format!("[process]\nattribution = \"{choice}\"\n")
+}
+
+/// Once with the best grade, once without kernel programs.
+fn at_both_grades(story: impl Fn(Scene)) {
+    for choice in ["auto", "proc"] {
+        story(Scene::new(choice));
+    }
+}
+
 fn ran(command: &mut Command) -> Moved {
     moved(command).expect("every kernel can do this")
 }
@@ -75,79 +91,87 @@ fn pids(accounts: &[&Account]) -> BTreeSet<u64> {
 
 #[test]
 fn two_hundred_processes_of_a_few_milliseconds_never_lend_their_bytes_to_another() {
-    let scene = Scene::new();
-    let mut command = scene.ground.command_as("s-brief", "short-lived", Place::Monitored);
-    let start = Instant::now();
-    let moved = ran(command.args(["--rounds", "200", "--pause", "5"]));
-    let each = start.elapsed() / 200 - Duration::from_millis(5);
-    let share = scene.share(&[("s-brief", moved.payload())]);
-    println!("200 processes of {each:?} each: {:.2} % of their bytes are named", share * 100.0);
-    if scene.has_kernel_events() {
-        assert!(share > 0.99, "{share}");
-        let accounts = accounts(&scene.lab);
-        assert!(pids(&named(&accounts, "s-brief")).len() >= 199, "{accounts:#?}");
-    }
-    add_up(&scene.lab);
+    at_both_grades(|scene| {
+        let mut command = scene.ground.command_as("s-brief", "short-lived", Place::Monitored);
+        let start = Instant::now();
+        let moved = ran(command.args(["--rounds", "200", "--pause", "5"]));
+        let each = start.elapsed() / 200 - Duration::from_millis(5);
+        let share = scene.share(&[("s-brief", moved.payload())]);
+        println!("{}: 200 processes of {each:?}: {:.2} % of their bytes named", scene.grade(), share * 100.0);
+        if scene.has_kernel_events() {
+            assert!(share > 0.99, "{share}");
+            let accounts = accounts(&scene.lab);
+            assert!(pids(&named(&accounts, "s-brief")).len() >= 199, "{accounts:#?}");
+        }
+        add_up(&scene.lab);
+    });
 }
 
 #[test]
 fn fifty_processes_of_a_container_never_lend_their_bytes_to_another() {
-    let scene = Scene::new();
-    let mut command = scene.ground.command_as("s-inside", "short-lived", Place::Container);
-    let moved = ran(command.args(["--rounds", "50", "--pause", "20"]));
-    let share = scene.share(&[("s-inside", moved.payload())]);
-    println!("50 processes of a container: {:.2} % of their bytes are named", share * 100.0);
-    if scene.has_kernel_events() {
-        assert!(share > 0.99, "{share}");
-    }
-    add_up(&scene.lab);
+    at_both_grades(|scene| {
+        let mut command = scene.ground.command_as("s-inside", "short-lived", Place::Container);
+        let moved = ran(command.args(["--rounds", "50", "--pause", "20"]));
+        let share = scene.share(&[("s-inside", moved.payload())]);
+        println!(
+            "{}: 50 processes of a container: {:.2} % of their bytes named",
+            scene.grade(),
+            share * 100.0
+        );
+        if scene.has_kernel_events() {
+            assert!(share > 0.99, "{share}");
+        }
+        add_up(&scene.lab);
+    });
 }
 
 #[test]
 fn a_server_of_four_workers_on_one_socket_gets_its_bytes_and_nobody_else_does() {
-    let scene = Scene::new();
-    let mut command = scene.lab.network.inside(&scene.ground.program("s-prefork"));
-    let log = scene.lab.path("prefork.log");
-    let server = Running::start("prefork", command.args(["prefork", "--port", "7001"]), &log);
-    until("the workers have started", READY, || server.log().contains("ready").then_some(()));
-    let workers = weir_tests::process::children(server.pid());
-    assert_eq!(workers.len(), 4, "{workers:?}");
-    let mut command = scene.ground.command_as("s-outside", "many-connects", Place::Outside);
-    let moved = ran(command.args(["--port", "7001", "--rounds", "20", "--pause", "40"]));
-    let share = scene.share(&[("s-prefork", moved.payload())]);
-    println!("a pre-forked server: {:.2} % of its bytes are named", share * 100.0);
-    let accounts = accounts(&scene.lab);
-    let rows = named(&accounts, "s-prefork");
-    if scene.has_kernel_events() {
-        assert!(share > 0.99, "{accounts:#?}");
-        let workers: BTreeSet<u64> =
-            workers.iter().map(|pid| u64::try_from(pid.as_raw()).expect("a pid")).collect();
-        let exact: Vec<_> = rows.into_iter().filter(|row| row.quality == "exact").collect();
-        assert!(pids(&exact).is_subset(&workers), "the parent moved nothing: {accounts:#?}");
-    } else {
-        assert!(share > 0.5, "a listening socket is there to be seen: {accounts:#?}");
-    }
-    add_up(&scene.lab);
+    at_both_grades(|scene| {
+        let mut command = scene.lab.network.inside(&scene.ground.program("s-prefork"));
+        let log = scene.lab.path("prefork.log");
+        let server = Running::start("prefork", command.args(["prefork", "--port", "7001"]), &log);
+        until("the workers have started", READY, || server.log().contains("ready").then_some(()));
+        let workers = weir_tests::process::children(server.pid());
+        assert_eq!(workers.len(), 4, "{workers:?}");
+        let mut command = scene.ground.command_as("s-outside", "many-connects", Place::Outside);
+        let moved = ran(command.args(["--port", "7001", "--rounds", "20", "--pause", "40"]));
+        let share = scene.share(&[("s-prefork", moved.payload())]);
+        println!("{}: a pre-forked server: {:.2} % of its bytes named", scene.grade(), share * 100.0);
+        let accounts = accounts(&scene.lab);
+        let rows = named(&accounts, "s-prefork");
+        if scene.has_kernel_events() {
+            assert!(share > 0.99, "{accounts:#?}");
+            let workers: BTreeSet<u64> =
+                workers.iter().map(|pid| u64::try_from(pid.as_raw()).expect("a pid")).collect();
+            let exact: Vec<_> = rows.into_iter().filter(|row| row.quality == "exact").collect();
+            assert!(pids(&exact).is_subset(&workers), "the parent moved nothing: {accounts:#?}");
+        } else {
+            assert!(share > 0.5, "a listening socket is there to be seen: {accounts:#?}");
+        }
+        add_up(&scene.lab);
+    });
 }
 
 #[test]
 fn a_port_reused_at_once_never_has_the_old_programs_name() {
-    let scene = Scene::new();
-    let mut sums = BTreeMap::<String, u64>::new();
-    for round in 0..6 {
-        // to the same port of the same host: the 5-tuple of the program before
-        let name = format!("s-turn-{}", round % 2);
-        let mut command = scene.ground.command_as(&name, "udp", Place::Monitored);
-        let moved = ran(command.args(["--from-port", "5353", "--rounds", "8", "--pause", "30"]));
-        *sums.entry(name).or_default() += moved.payload();
-    }
-    let moved: Vec<_> = sums.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
-    let share = scene.share(&moved);
-    println!("a port in turns: {:.2} % of the bytes are named", share * 100.0);
-    if scene.has_kernel_events() {
-        assert!(share > 0.99, "{share}");
-    }
-    add_up(&scene.lab);
+    at_both_grades(|scene| {
+        let mut sums = BTreeMap::<String, u64>::new();
+        for round in 0..6 {
+            // to the same port of the same host: the 5-tuple of the program before
+            let name = format!("s-turn-{}", round % 2);
+            let mut command = scene.ground.command_as(&name, "udp", Place::Monitored);
+            let moved = ran(command.args(["--from-port", "5353", "--rounds", "8", "--pause", "30"]));
+            *sums.entry(name).or_default() += moved.payload();
+        }
+        let moved: Vec<_> = sums.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+        let share = scene.share(&moved);
+        println!("{}: a port in turns: {:.2} % of the bytes named", scene.grade(), share * 100.0);
+        if scene.has_kernel_events() {
+            assert!(share > 0.99, "{share}");
+        }
+        add_up(&scene.lab);
+    });
 }
 
 /// Makes the next process on this machine probably have this pid.
@@ -158,41 +182,43 @@ fn next_pid(pid: u64) {
 
 #[test]
 fn a_reused_pid_is_another_process() {
-    let scene = Scene::new();
-    let mut sums = BTreeMap::<&str, u64>::new();
-    let (mut last, mut again) = (None, 0);
-    for round in 0..60 {
-        let name = ["s-first", "s-second"][round % 2];
-        let mut command = scene.ground.command_as(name, "tcp-upload", Place::Monitored);
-        command.args(["--rounds", "5", "--pause", "30", "--bytes", "10000"]);
-        if let Some(pid) = last {
-            next_pid(pid);
+    at_both_grades(|scene| {
+        let mut sums = BTreeMap::<&str, u64>::new();
+        let (mut last, mut again) = (None, 0);
+        for round in 0..60 {
+            let name = ["s-first", "s-second"][round % 2];
+            let mut command = scene.ground.command_as(name, "tcp-upload", Place::Monitored);
+            command.args(["--rounds", "5", "--pause", "30", "--bytes", "10000"]);
+            if let Some(pid) = last {
+                next_pid(pid);
+            }
+            let moved = ran(&mut command);
+            *sums.entry(name).or_default() += moved.payload();
+            again += u32::from(last == Some(moved.pid));
+            last = Some(moved.pid);
+            if again >= 4 {
+                break;
+            }
         }
-        let moved = ran(&mut command);
-        *sums.entry(name).or_default() += moved.payload();
-        again += u32::from(last == Some(moved.pid));
-        last = Some(moved.pid);
-        if again >= 4 {
-            break;
+        let moved: Vec<_> = sums.into_iter().collect();
+        let share = scene.share(&moved);
+        println!("{}: {again} pids were reused; {:.2} % of the bytes named", scene.grade(), share * 100.0);
+        assert!(again > 0, "no pid was reused in 60 tries");
+        let accounts = accounts(&scene.lab);
+        let mut starts = BTreeMap::<(u64, &str), &str>::new();
+        for account in accounts.iter().filter(|account| account.names_a_process()) {
+            let key = (account.pid.expect("a pid"), account.started.as_str());
+            let other = starts.insert(key, &account.name);
+            assert_eq!(other, None, "pid and start time name one process: {accounts:#?}");
         }
-    }
-    let moved: Vec<_> = sums.into_iter().collect();
-    let share = scene.share(&moved);
-    println!("{again} pids were reused; {:.2} % of the bytes are named", share * 100.0);
-    assert!(again > 0, "no pid was reused in 60 tries");
-    let accounts = accounts(&scene.lab);
-    let mut starts = BTreeMap::<(u64, &str), &str>::new();
-    for account in accounts.iter().filter(|account| account.names_a_process()) {
-        let key = (account.pid.expect("a pid"), account.started.as_str());
-        let other = starts.insert(key, &account.name);
-        assert_eq!(other, None, "pid and start time name one process: {accounts:#?}");
-    }
-    add_up(&scene.lab);
+        add_up(&scene.lab);
+    });
 }
 
 #[test]
 fn five_thousand_idle_processes_with_sockets_do_not_stop_capture() {
-    let scene = Scene::new();
+    // without kernel programs somebody must look through all of them
+    let scene = Scene::new("proc");
     let crowd = Crowd::new(&scene.lab.network, 5_000, 4);
     let collector = scene.lab.collector.as_ref().expect("the collector").pid();
     let before = processor_seconds(collector);
@@ -218,7 +244,7 @@ fn five_thousand_idle_processes_with_sockets_do_not_stop_capture() {
 #[test]
 fn sixty_four_descriptors_are_enough_to_go_on() {
     let mut lab = Lab::new();
-    lab.configure_collector("");
+    lab.configure_collector(&attribution("proc"));
     let ground = Ground::new(&lab.network, lab.folder());
     let crowd = Crowd::new(&lab.network, 200, 4);
     let command = lab.collector_command();
