@@ -97,7 +97,13 @@ impl Ground {
         let container = add_container(network);
         let programs = folder.join("programs");
         fs::create_dir(&programs).expect("a folder for programs");
-        fs::copy(program("weir-scenario"), programs.join("original")).expect("a copy of weir-scenario");
+        // by a process of its own: a program that this one still has open for writing cannot be executed (ETXTBSY)
+        let made = Command::new("install")
+            .args(["-m", "0755"])
+            .arg(program("weir-scenario"))
+            .arg(programs.join("original"))
+            .status();
+        assert!(made.expect("install").success(), "no copy of weir-scenario");
         let start = |name: &str, command: &mut Command, how: &[&str]| {
             command.args(["serve", "--port", PORT]).args(how);
             let running = Running::start(name, command, &folder.join(name));
