@@ -81,7 +81,7 @@ pub type Unavailable = String;
 pub struct Ground {
     far_end: Running,
     near_end: Running,
-    container: String,
+    container: Container,
     monitored: String,
     sender: String,
     programs: PathBuf,
@@ -146,7 +146,7 @@ impl Ground {
         command.args(["netns", "exec"]);
         match place {
             Place::Container => {
-                command.arg(&self.container);
+                command.arg(&self.container.0);
                 command.args(["unshare", "--mount", "--pid", "--fork", "--mount-proc"]);
             }
             Place::Monitored => _ = command.arg(&self.monitored),
@@ -224,11 +224,15 @@ fn add_ipv6(network: &Network) {
     }
 }
 
-/// A namespace behind the monitored machine, which forwards its packets.
-fn add_container(network: &Network) -> String {
+/// A namespace behind the monitored machine, which forwards its packets. Deleted when dropped.
+#[derive(Debug)]
+struct Container(String);
+
+fn add_container(network: &Network) -> Container {
     let (sender, monitored) = (&network.sender, &network.monitored);
     let container = monitored.replace("weir-m", "weir-c");
     must(&format!("ip netns add {container}"));
+    let made = Container(container.clone());
     must(&format!("ip netns exec {container} sysctl -qw net.ipv6.conf.default.disable_ipv6=1"));
     must(&format!("ip link add inner0 netns {monitored} type veth peer name eth0 netns {container}"));
     must(&format!("ip -n {monitored} addr add {BRIDGE}/24 dev inner0"));
@@ -238,14 +242,14 @@ fn add_container(network: &Network) -> String {
     must(&format!("ip -n {container} route add default via {BRIDGE}"));
     must(&format!("ip netns exec {monitored} sysctl -qw net.ipv4.ip_forward=1"));
     must(&format!("ip -n {sender} route add 10.89.0.0/24 via {MONITORED}"));
-    container
+    made
 }
 
-impl Drop for Ground {
+impl Drop for Container {
     fn drop(&mut self) {
-        let deleted = run(Command::new("ip").args(["netns", "del", &self.container]));
+        let deleted = run(Command::new("ip").args(["netns", "del", &self.0]));
         if deleted.code != 0 {
-            eprintln!("{}: {}", self.container, deleted.err);
+            eprintln!("{}: {}", self.0, deleted.err);
         }
     }
 }
