@@ -29,6 +29,7 @@ const ANSWER_HOLDS: Duration = Duration::from_secs(5);
 const FIRST_REASON: u32 = OwnerId::NO_FLOW.0 + 1;
 const MOST_REASONS: usize = (OwnerId::FIRST_PROCESS.0 - FIRST_REASON) as usize;
 
+const NOT_YET: &str = "not looked up yet, or its flow was over before an answer came";
 const SWITCHED_OFF: &str = "attribution is switched off in the configuration";
 const NO_THREAD: &str = "the thread that looks up owners could not be started";
 const THREAD_ENDED: &str = "its owner cannot be told: the thread that looks up owners has ended";
@@ -203,6 +204,9 @@ impl Attribution {
 
     /// Why nobody is known, of a number that `unknown` gave; else empty.
     pub fn reason(&self, id: OwnerId) -> &'static str {
+        if id == OwnerId::UNKNOWN {
+            return NOT_YET;
+        }
         let place = id.0.checked_sub(FIRST_REASON).and_then(|place| usize::try_from(place).ok());
         place.and_then(|place| self.reasons.get(place)).copied().unwrap_or_default()
     }

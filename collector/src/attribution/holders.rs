@@ -9,6 +9,8 @@ use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
+use nix::time::ClockId;
+
 use super::processes;
 
 /// Sockets whose holders are remembered.
@@ -70,12 +72,33 @@ pub(super) struct Holders {
     pub(super) postponed: u64,
 }
 
+/// So much of this thread's own time: on a busy machine, too, it can look at as many processes.
+#[derive(Debug)]
+struct Budget {
+    until: Duration,
+}
+
+impl Budget {
+    fn new(budget: Duration) -> Self {
+        Self { until: spent().saturating_add(budget) }
+    }
+
+    fn is_spent(&self) -> bool {
+        spent() >= self.until
+    }
+}
+
+/// Where the kernel does not say, nothing is left to spend.
+fn spent() -> Duration {
+    ClockId::CLOCK_THREAD_CPUTIME_ID.now().map_or(Duration::MAX, Duration::from)
+}
+
 impl Holders {
     /// Seeks the holders of every socket of `wanted` until they are found or the budget is spent. Sockets that are not
     /// wanted any more are forgotten.
     pub(super) fn seek(&mut self, wanted: &HashSet<u64>, budget: Duration) -> HashMap<u64, Held> {
         let now = Instant::now();
-        let until = now.checked_add(budget).unwrap_or(now);
+        let budget = Budget::new(budget);
         let mut found: HashMap<u64, Vec<Holder>> = HashMap::new();
         let mut left: HashSet<u64> =
             wanted.iter().copied().filter(|inode| !self.still_held(*inode, now)).collect();
@@ -89,9 +112,9 @@ impl Holders {
         }
         left.retain(|inode| !found.contains_key(inode));
         if !left.is_empty() {
-            self.walk(&left, &mut found, until);
+            self.walk(&left, &mut found, &budget);
         }
-        self.look_at_relatives(&mut found, until);
+        self.look_at_relatives(&mut found, &budget);
         self.remember(found, now);
         wanted.iter().map(|inode| (*inode, self.held(*inode))).collect()
     }
@@ -121,7 +144,7 @@ impl Holders {
         false
     }
 
-    fn walk(&mut self, wanted: &HashSet<u64>, found: &mut HashMap<u64, Vec<Holder>>, until: Instant) {
+    fn walk(&mut self, wanted: &HashSet<u64>, found: &mut HashMap<u64, Vec<Holder>>, budget: &Budget) {
         // at most to the end of the pass under way and once around
         for _ in 0..2 {
             self.list();
@@ -136,7 +159,7 @@ impl Holders {
                     self.pass.left.clear();
                     return;
                 }
-                if Instant::now() >= until && !self.pass.left.is_empty() {
+                if budget.is_spent() && !self.pass.left.is_empty() {
                     self.postponed = self.postponed.saturating_add(1);
                     return;
                 }
@@ -150,7 +173,7 @@ impl Holders {
             let done = |inode: &u64| {
                 found.contains_key(inode) || self.sought.get(inode).is_none_or(|counts| self.ended > *counts)
             };
-            if wanted.iter().all(done) || Instant::now() >= until {
+            if wanted.iter().all(done) || budget.is_spent() {
                 return;
             }
         }
@@ -210,7 +233,7 @@ impl Holders {
     }
 
     /// The parent, its children and the holder's own.
-    fn look_at_relatives(&mut self, found: &mut HashMap<u64, Vec<Holder>>, until: Instant) {
+    fn look_at_relatives(&mut self, found: &mut HashMap<u64, Vec<Holder>>, budget: &Budget) {
         let holders: HashSet<u32> = found.values().flatten().map(|holder| holder.pid).collect();
         let mut relatives: HashSet<u32> = HashSet::new();
         for pid in &holders {
@@ -224,7 +247,7 @@ impl Holders {
         let wanted: HashSet<u64> = found.keys().copied().collect();
         for pid in relatives.difference(&holders).take(MOST_RELATIVES) {
             self.look(*pid, &wanted, found);
-            if Instant::now() >= until {
+            if budget.is_spent() {
                 self.postponed = self.postponed.saturating_add(1);
                 return;
             }
