@@ -193,7 +193,9 @@ impl Traffic {
         let now = self.now();
         let mut all: HashMap<OwnerId, Joined> = HashMap::new();
         for (_, interface) in self.counted(interface) {
-            for (owner, account) in interface.owners.iter() {
+            // whoever had it all taken away again, since its owner was found, had nothing
+            let owners = interface.owners.iter();
+            for (owner, account) in owners.filter(|(_, account)| !account.total.traffic.is_zero()) {
                 let per_second = account.rate.at(now);
                 match all.get_mut(&owner) {
                     Some(joined) => {
