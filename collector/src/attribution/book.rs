@@ -35,7 +35,7 @@ const NO_THREAD: &str = "the thread that looks up owners could not be started";
 const THREAD_ENDED: &str = "its owner cannot be told: the thread that looks up owners has ended";
 
 /// Two flows of the same addresses that begin this close to each other are one, seen on two interfaces.
-const SAME_FLOW: u64 = 50_000_000;
+const SAME_FLOW: u64 = 2_000_000;
 
 #[derive(Clone, Debug)]
 struct Asked {

@@ -49,8 +49,13 @@ impl ProcessFacts {
             && self.received_bytes_per_second.max(self.sent_bytes_per_second) > bytes_per_second
     }
 
-    fn subject(&self) -> String {
-        format!("{} ({})", self.name, self.pid)
+    /// The direction that moves more, and how much.
+    fn fastest(&self) -> (&'static str, u64) {
+        if self.sent_bytes_per_second >= self.received_bytes_per_second {
+            ("up", self.sent_bytes_per_second)
+        } else {
+            ("down", self.received_bytes_per_second)
+        }
     }
 }
 

@@ -1,4 +1,6 @@
 //! `process_bandwidth`: a process moves more than the threshold in one direction. Each second is judged by itself.
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use shared::alert::Severity;
 use shared::units::BinaryBytesPerSecond;
@@ -16,36 +18,45 @@ impl Detector for ProcessBandwidth {
         if facts.process_threshold == 0 {
             return;
         }
-        let over = facts.processes.iter().filter(|process| process.is_over(facts.process_threshold));
-        findings.extend(over.map(|process| finding(process, facts.process_threshold)));
+        // by program: a script that runs one download after the other is one alert and not one each
+        let mut programs: BTreeMap<&str, Vec<&ProcessFacts>> = BTreeMap::new();
+        for process in facts.processes.iter().filter(|process| process.is_over(facts.process_threshold)) {
+            programs.entry(&process.name).or_default().push(process);
+        }
+        findings
+            .extend(programs.values().filter_map(|processes| finding(processes, facts.process_threshold)));
     }
 }
 
-fn finding(process: &ProcessFacts, threshold: u64) -> Finding {
-    let (direction, rate) = if process.sent_bytes_per_second >= process.received_bytes_per_second {
-        ("up", process.sent_bytes_per_second)
-    } else {
-        ("down", process.received_bytes_per_second)
-    };
+/// Of the processes of one program.
+fn finding(processes: &[&ProcessFacts], threshold: u64) -> Option<Finding> {
+    let process = processes.iter().max_by_key(|process| process.fastest().1)?;
+    let (direction, rate) = process.fastest();
     let evidence = [
         ("process", json!(process.name)),
         ("pid", json!(process.pid)),
+        ("processes_over", json!(processes.len())),
         ("direction", json!(direction)),
         ("rate_bytes_per_second", json!(rate)),
         ("threshold_bytes_per_second", json!(threshold)),
     ];
-    Finding {
+    let others = match processes.len() {
+        1 => String::new(),
+        all => format!("; {} more of its name are over it too", all - 1),
+    };
+    Some(Finding {
         kind: KIND,
-        subject: process.subject(),
+        subject: process.name.clone(),
         severity: Severity::Warning,
         message: format!(
-            "{} moves {} {direction}, over the threshold of {}.",
-            process.subject(),
+            "{} ({}) moves {} {direction}, over the threshold of {}{others}.",
+            process.name,
+            process.pid,
             BinaryBytesPerSecond(rate),
             BinaryBytesPerSecond(threshold)
         ),
         evidence: evidence.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -55,19 +66,22 @@ mod tests {
     use super::*;
     use crate::detect::WorkerFacts;
 
+    fn process(name: &str, pid: u32, received: u64, sent: u64) -> ProcessFacts {
+        let (received_bytes_per_second, sent_bytes_per_second) = (received, sent);
+        ProcessFacts { name: name.to_owned(), pid, received_bytes_per_second, sent_bytes_per_second }
+    }
+
     fn look(process_threshold: u64, received: u64, sent: u64) -> Vec<Finding> {
-        let processes = [ProcessFacts {
-            name: "curl".to_owned(),
-            pid: 7,
-            received_bytes_per_second: received,
-            sent_bytes_per_second: sent,
-        }];
+        look_at(process_threshold, &[process("curl", 7, received, sent)])
+    }
+
+    fn look_at(process_threshold: u64, processes: &[ProcessFacts]) -> Vec<Finding> {
         let worker = WorkerFacts::default();
         let facts = Facts {
             time: Timestamp::UNIX_EPOCH,
             captures: &[],
             worker: &worker,
-            processes: &processes,
+            processes,
             process_threshold,
         };
         let mut findings = Vec::new();
@@ -80,10 +94,22 @@ mod tests {
         assert_eq!(look(1_000, 1_000, 1_000), []);
         for (received, sent, direction) in [(1_001, 5, "down"), (5, 1_001, "up")] {
             let finding = look(1_000, received, sent).remove(0);
-            assert_eq!(finding.subject, "curl (7)");
+            assert_eq!((finding.subject.as_str(), &finding.evidence["pid"]), ("curl", &json!(7)));
             assert_eq!(finding.evidence["direction"], json!(direction));
             assert_eq!(finding.evidence["rate_bytes_per_second"], json!(1_001));
         }
+    }
+
+    #[test]
+    fn processes_of_one_program_are_one_finding_with_the_fastest_first() {
+        let processes =
+            [process("curl", 7, 2_000, 0), process("apt", 9, 0, 1_500), process("curl", 8, 3_000, 0)];
+        let findings = look_at(1_000, &processes);
+        let subjects: Vec<_> = findings.iter().map(|finding| finding.subject.as_str()).collect();
+        assert_eq!(subjects, ["apt", "curl"]);
+        assert_eq!(findings[1].evidence["pid"], json!(8));
+        assert_eq!(findings[1].evidence["processes_over"], json!(2));
+        assert!(findings[1].message.contains("1 more of its name"), "{}", findings[1].message);
     }
 
     #[test]
