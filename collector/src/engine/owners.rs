@@ -167,9 +167,6 @@ impl Engine {
     }
 
     fn nobody(&mut self, end: &OpenEnd, reason: &'static str) {
-        if end.is_forwarded {
-            return; // it passes through, as was believed
-        }
         let owner = self.owners.attribution.unknown(reason);
         self.traffic.assign(end, owner, MatchQuality::Unknown);
     }

@@ -31,8 +31,6 @@ pub struct OpenEnd {
     pub end: SocketEnd,
     /// When the flow began: nanoseconds of the timeline.
     pub began: u64,
-    /// The end is in a network namespace behind this machine, or on another machine: then nobody here has it.
-    pub is_forwarded: bool,
 }
 
 /// Ends that wait to be asked for; what is over stays unknown.
@@ -78,11 +76,6 @@ impl Capture {
         flow.share.add(&initiators);
         if flow.identity.direction == FlowDirection::Forwarded {
             credit_forwarded(interface, flow, row, owning, (&initiators, &said));
-            let inside =
-                flow.facing.filter(|side| is_new && flow.sides.get(*side).is_some_and(Option::is_none));
-            if let Some(side) = inside.filter(|_| self.open_ends.len() < MOST_OPEN_ENDS) {
-                self.open_ends.push((row.slot, row.generation, side));
-            }
             return;
         }
         let mut open = Vec::new();
@@ -134,7 +127,6 @@ impl Capture {
                 side,
                 end: socket_end(&flow.identity, side),
                 began: flow.identity.first_seen,
-                is_forwarded: flow.identity.direction == FlowDirection::Forwarded,
             })
         });
         open.collect()
