@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use crate::report::RxTx;
 
+/// Bandwidth thresholds of a process that are one choice away, in bytes a second.
+pub const THRESHOLDS: [u64; 5] = [512 << 10, 1 << 20, 2 << 20, 5 << 20, 10 << 20];
+
 /// How an owner was matched to its traffic. In order of trust; a row carries the weakest of its parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

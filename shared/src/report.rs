@@ -17,6 +17,17 @@ pub struct Count {
     pub bytes: u64,
 }
 
+impl Count {
+    /// What has come since an earlier count; nothing where that was higher.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(earlier.packets),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
+}
+
 impl AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.packets = self.packets.saturating_add(other.packets);
@@ -41,6 +52,12 @@ impl RxTx {
     pub fn is_zero(&self) -> bool {
         *self == Self::default()
     }
+
+    /// As `Count::since`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self { rx: self.rx.since(earlier.rx), tx: self.tx.since(earlier.tx) }
+    }
 }
 
 impl AddAssign for RxTx {
@@ -62,6 +79,17 @@ pub struct KernelCounters {
 impl KernelCounters {
     pub fn bytes(&self) -> u64 {
         self.rx_bytes.saturating_add(self.tx_bytes)
+    }
+
+    /// What has come since an earlier reading; nothing where that was higher.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            rx_packets: self.rx_packets.saturating_sub(earlier.rx_packets),
+            rx_bytes: self.rx_bytes.saturating_sub(earlier.rx_bytes),
+            tx_packets: self.tx_packets.saturating_sub(earlier.tx_packets),
+            tx_bytes: self.tx_bytes.saturating_sub(earlier.tx_bytes),
+        }
     }
 }
 

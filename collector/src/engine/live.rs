@@ -4,7 +4,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use shared::health::{CaptureStatus, Degraded, Losses, Status};
 use shared::live::{Live, LiveInterface, Update};
-use shared::report::{Ledger, Window};
+use shared::report::{Ledger, RxTx, Window};
 use tokio::sync::broadcast;
 use weir_shared as shared;
 
@@ -87,18 +87,17 @@ impl Engine {
 
     fn live_interface(&self, capture: &Capture) -> LiveInterface {
         let status = self.capture_status(capture);
-        let captured = capture.before;
         let mut live = LiveInterface {
             interface: status.interface,
             state: status.state,
             reason: status.reason,
             in_totals: capture.in_totals,
             primary: capture.primary,
-            second: shared::report::RxTx::default(),
-            average_per_second: shared::report::RxTx::default(),
+            second: RxTx::default(),
+            average_per_second: RxTx::default(),
             today: self.counters.today(&capture.name),
             month: self.counters.month(&capture.name),
-            captured,
+            captured: self.captured(capture),
             dropped_packets: status.dropped_packets,
             ledger: status.ledger,
             hosts: Default::default(),
@@ -107,7 +106,6 @@ impl Engine {
         };
         if let Some(id) = capture.id {
             let totals = self.traffic.totals(id);
-            live.captured += totals.captured;
             live.second = self.traffic.last_second(id).1;
             live.average_per_second = totals.average_per_second;
             live.hosts = self.traffic.live_hosts(id, LIVE_ROWS);
@@ -117,20 +115,26 @@ impl Engine {
         live
     }
 
-    pub(super) fn capture_status(&self, capture: &Capture) -> CaptureStatus {
+    /// Over all openings of an interface.
+    pub(super) fn captured(&self, capture: &Capture) -> RxTx {
         let mut captured = capture.before;
+        if let Some(id) = capture.id {
+            captured += self.traffic.totals(id).captured;
+        }
+        captured
+    }
+
+    pub(super) fn capture_status(&self, capture: &Capture) -> CaptureStatus {
         let mut dropped = capture.dropped_before;
         let account = self.accounts.get(&capture.name);
         if let Some(id) = capture.id {
-            let totals = self.traffic.totals(id);
-            captured += totals.captured;
-            dropped = dropped.saturating_add(totals.dropped_packets);
+            dropped = dropped.saturating_add(self.traffic.totals(id).dropped_packets);
         }
         CaptureStatus {
             interface: capture.name.clone(),
             state: capture.state,
             reason: capture.reason.clone(),
-            captured: captured.sum(),
+            captured: self.captured(capture).sum(),
             dropped_packets: dropped,
             kernel: account.map(|account| account.kernel).unwrap_or_default(),
             ledger: account.map(|account| account.ledger.total()).unwrap_or_default(),

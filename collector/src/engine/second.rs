@@ -153,7 +153,7 @@ impl Engine {
     fn complete(&mut self, window: &mut Window) {
         for part in &mut window.interfaces {
             let Some(account) = self.accounts.get_mut(&part.interface) else { continue };
-            part.kernel = since(account.kernel, account.window_kernel);
+            part.kernel = account.kernel.since(account.window_kernel);
             part.ledger = account.ledger.since(&account.window_ledger);
             account.window_kernel = account.kernel;
             account.window_ledger = account.ledger.total();
@@ -176,15 +176,6 @@ impl Engine {
         self.backlog.flush();
         self.persist();
         self.save_session(now);
-    }
-}
-
-fn since(now: KernelCounters, before: KernelCounters) -> KernelCounters {
-    KernelCounters {
-        rx_packets: now.rx_packets.saturating_sub(before.rx_packets),
-        rx_bytes: now.rx_bytes.saturating_sub(before.rx_bytes),
-        tx_packets: now.tx_packets.saturating_sub(before.tx_packets),
-        tx_bytes: now.tx_bytes.saturating_sub(before.tx_bytes),
     }
 }
 

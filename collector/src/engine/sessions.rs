@@ -6,11 +6,12 @@ use shared::alert::Event;
 use shared::error::ErrorChain;
 use shared::journal::JournalRecord;
 use shared::process::{Owner, OwnerRow};
-use shared::report::{KernelCounters, Ranked, RxTx};
+use shared::report::{Ranked, RxTx};
 use shared::session::{LONGEST_NAME, Session, SessionInterface};
 use weir_shared as shared;
 
 use super::Engine;
+use super::captures::Capture;
 use super::command::{SessionChange, SessionError, SessionOutcome, SessionRequest};
 use crate::kept::{Contents, MOST_ENDED};
 use crate::window::owner_lists::OwnerQuery;
@@ -22,6 +23,8 @@ const SESSION_OWNERS: usize = 500;
 struct Running {
     /// What it held when this collector started, or nothing: id, name, begin and gap are the session's.
     carried: Session,
+    /// Its owners, apart: a live update shows the session without them, every second.
+    owners: Ranked<OwnerRow>,
     /// Counts of each interface when the session began, or this collector did.
     baselines: Vec<SessionInterface>,
 }
@@ -39,7 +42,8 @@ impl Sessions {
         let running = contents.running.clone().map(|(mut carried, saved)| {
             let away = u64::try_from(now.duration_since(saved).as_millis()).unwrap_or(0);
             carried.gap_millis = carried.gap_millis.saturating_add(away);
-            Running { carried, baselines: Vec::new() }
+            let owners = std::mem::take(&mut carried.owners);
+            Running { carried, owners, baselines: Vec::new() }
         });
         Self { running, ended: contents.ended.iter().cloned().collect() }
     }
@@ -83,7 +87,7 @@ impl Engine {
 
     fn begin_session(&mut self, name: &str, now: Timestamp) {
         self.traffic.begin_session();
-        let baselines = self.captures.iter().map(|capture| self.counts(&capture.name)).collect();
+        let baselines = self.captures.iter().map(|capture| self.counts(capture)).collect();
         // above every earlier one's, also when the clock was set back
         let last = self.sessions.ended.front().map_or(0, |session| session.id);
         let id = u64::try_from(now.as_millisecond()).unwrap_or(0).max(last.saturating_add(1));
@@ -97,7 +101,7 @@ impl Engine {
             interfaces: Vec::new(),
             owners: Ranked::default(),
         };
-        self.sessions.running = Some(Running { carried, baselines });
+        self.sessions.running = Some(Running { carried, owners: Ranked::default(), baselines });
     }
 
     fn end_session(&mut self, now: Timestamp) -> Option<Session> {
@@ -126,22 +130,17 @@ impl Engine {
     }
 
     /// What an interface has counted since this collector started.
-    fn counts(&self, interface: &str) -> SessionInterface {
-        let capture = self.captures.iter().find(|capture| capture.name == interface);
-        let mut captured = capture.map(|capture| capture.before).unwrap_or_default();
-        if let Some(id) = capture.and_then(|capture| capture.id) {
-            captured += self.traffic.totals(id).captured;
-        }
-        let kernel = self.accounts.get(interface).map(|account| account.kernel).unwrap_or_default();
-        SessionInterface { interface: interface.to_owned(), captured, kernel }
+    fn counts(&self, capture: &Capture) -> SessionInterface {
+        let kernel = self.accounts.get(&capture.name).map(|account| account.kernel).unwrap_or_default();
+        SessionInterface { interface: capture.name.clone(), captured: self.captured(capture), kernel }
     }
 
     /// The running session as it stands; its owners only where they are wanted.
     pub(super) fn running_session(&self, with_owners: bool) -> Option<Session> {
-        let Running { carried, baselines } = self.sessions.running.as_ref()?;
-        let mut session = Session { owners: Ranked::default(), ..carried.clone() };
+        let Running { carried, owners, baselines } = self.sessions.running.as_ref()?;
+        let mut session = carried.clone();
         for capture in self.captures.iter() {
-            let now = self.counts(&capture.name);
+            let now = self.counts(capture);
             let then = baselines.iter().find(|baseline| baseline.interface == capture.name);
             let part = grown(now, then);
             if capture.in_totals {
@@ -156,7 +155,7 @@ impl Engine {
             }
         }
         if with_owners {
-            session.owners = self.session_owners(&carried.owners);
+            session.owners = self.session_owners(owners);
         }
         Some(session)
     }
@@ -230,20 +229,10 @@ fn checked_name(name: &str, now: Timestamp) -> Result<String, SessionError> {
 }
 
 fn grown(now: SessionInterface, then: Option<&SessionInterface>) -> SessionInterface {
-    let (captured, kernel) = then.map(|then| (then.captured, then.kernel)).unwrap_or_default();
-    let since = |now: u64, then: u64| now.saturating_sub(then);
-    let count = |now: shared::report::Count, then: shared::report::Count| shared::report::Count {
-        packets: since(now.packets, then.packets),
-        bytes: since(now.bytes, then.bytes),
-    };
+    let Some(then) = then else { return now };
     SessionInterface {
+        captured: now.captured.since(then.captured),
+        kernel: now.kernel.since(then.kernel),
         interface: now.interface,
-        captured: RxTx { rx: count(now.captured.rx, captured.rx), tx: count(now.captured.tx, captured.tx) },
-        kernel: KernelCounters {
-            rx_packets: since(now.kernel.rx_packets, kernel.rx_packets),
-            rx_bytes: since(now.kernel.rx_bytes, kernel.rx_bytes),
-            tx_packets: since(now.kernel.tx_packets, kernel.tx_packets),
-            tx_bytes: since(now.kernel.tx_bytes, kernel.tx_bytes),
-        },
     }
 }

@@ -23,7 +23,6 @@ impl Owners {
         }
     }
 
-    #[cold]
     fn begin(&mut self, slot: u32) {
         let place = slot as usize;
         if self.marks.len() <= place {

@@ -78,25 +78,18 @@ impl Capture {
             credit_forwarded(interface, flow, row, owning, (&initiators, &said));
             return;
         }
-        let mut open = Vec::new();
-        for (side, here) in flow.identity.here().into_iter().enumerate().filter(|(_, here)| *here) {
-            debug_assert!(here, "filtered");
+        for (side, _) in flow.identity.here().into_iter().enumerate().filter(|(_, here)| *here) {
             let told = row.owners.get(side).and_then(|mark| owning.of(*mark));
             let found = told.or_else(|| by_protocol(&flow.identity, side));
             if let Some((owner, quality)) = found {
                 settle(interface, flow, side, (owner, quality), owning.session, &initiators);
-            } else if is_new {
-                open.push(side);
+            } else if is_new && self.open_ends.len() < MOST_OPEN_ENDS {
+                self.open_ends.push((row.slot, row.generation, side));
             }
             let share = oriented(&initiators, side);
             let known = flow.sides.get(side).copied().flatten();
             let (owner, quality) = known.unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
             interface.owners.add(owner, quality, &share, &said);
-        }
-        for side in open {
-            if self.open_ends.len() < MOST_OPEN_ENDS {
-                self.open_ends.push((row.slot, row.generation, side));
-            }
         }
     }
 

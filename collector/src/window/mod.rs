@@ -295,11 +295,7 @@ fn count(tally: Tally) -> Count {
 
 /// What of `all` is left when `part` is taken away.
 fn minus(all: RxTx, part: RxTx) -> RxTx {
-    let each = |all: Count, part: Count| Count {
-        packets: all.packets.saturating_sub(part.packets),
-        bytes: all.bytes.saturating_sub(part.bytes),
-    };
-    RxTx { rx: each(all.rx, part.rx), tx: each(all.tx, part.tx) }
+    all.since(part)
 }
 
 fn timestamp(nanos: u64) -> Timestamp {

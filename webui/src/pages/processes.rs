@@ -1,5 +1,6 @@
 //! Who moves the bytes: processes, now or over any span that history holds, alone or put together.
 use maud::{Markup, html};
+use weir_shared::process::THRESHOLDS;
 use weir_shared::units::BinaryBytesPerSecond;
 
 use super::layout::{Frame, Section, framed, linked};
@@ -21,8 +22,6 @@ const GROUPS: [(&str, &str); 5] = [
     ("container", "Containers"),
     ("user", "Users"),
 ];
-/// Thresholds that are one choice away, in bytes a second.
-const STEPS: [u64; 6] = [0, 512 << 10, 1 << 20, 2 << 20, 5 << 20, 10 << 20];
 
 pub fn page(view: &ProcessesView) -> Markup {
     let content = html! {
@@ -81,7 +80,7 @@ fn detail() -> Markup {
 /// The bandwidth over which a process raises an alert, and the form that changes it.
 fn threshold(view: &ProcessesView) -> Markup {
     let Some(now) = view.threshold_bytes_per_second else { return html! {} };
-    let other = !STEPS.contains(&now);
+    let other = now != 0 && !THRESHOLDS.contains(&now);
     html! {
         details.right.threshold data-threshold {
             summary { "Alert over " b data-threshold-now { (rate(now)) } }
@@ -92,7 +91,7 @@ fn threshold(view: &ProcessesView) -> Markup {
                 div.field {
                     label for="step" { "Threshold" }
                     select #step name="step" {
-                        @for step in STEPS { option value=(step) selected[step == now] { (rate(step)) } }
+                        @for step in std::iter::once(0).chain(THRESHOLDS) { option value=(step) selected[step == now] { (rate(step)) } }
                         option value="other" selected[other] { "Another value" }
                     }
                 }

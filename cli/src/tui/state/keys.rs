@@ -1,4 +1,5 @@
 //! What a key does.
+use shared::process::THRESHOLDS;
 use shared::units::Units;
 use weir_shared as shared;
 
@@ -6,8 +7,6 @@ use super::{Detail, Popup, State};
 use crate::tui::input::{Intent, Step};
 use crate::tui::message::Request;
 
-/// Steps that T goes through, in bytes a second; after the last comes off.
-const THRESHOLDS: [u64; 5] = [512 << 10, 1 << 20, 2 << 20, 5 << 20, 10 << 20];
 /// As long as the collector takes a search; packet filters may be longer.
 const LONGEST_FILTER: usize = 256;
 
@@ -20,11 +19,8 @@ pub(in super::super) enum Effect {
     Clear,
 }
 
-/// The step over `current`; off is 0.
+/// The step over `current`; off is 0, before the first and after the last.
 fn next_threshold(current: u64) -> u64 {
-    if current == 0 {
-        return THRESHOLDS.first().copied().unwrap_or(0);
-    }
     THRESHOLDS.into_iter().find(|step| *step > current).unwrap_or(0)
 }
 
