@@ -84,6 +84,8 @@ pub struct Attribution {
     /// Questions since the thread was woken.
     unheard: usize,
     swept: Instant,
+    /// Wall clock minus boot time at the last `poll`, nanoseconds.
+    wall_offset: u64,
 }
 
 #[derive(Debug)]
@@ -116,11 +118,13 @@ impl Attribution {
             reasons: Vec::new(),
             unheard: 0,
             swept: Instant::now(),
+            wall_offset: clocks::wall_offset(),
         }
     }
 
     /// Takes in what the thread has found out. True if there was something: ask again for what was [`Lookup::Later`].
     pub fn poll(&mut self) -> bool {
+        self.wall_offset = clocks::wall_offset();
         self.wanted();
         self.sweep();
         let mut new = false;
@@ -149,7 +153,7 @@ impl Attribution {
         if thread.ended {
             return Lookup::Never(THREAD_ENDED);
         }
-        let began = began.map(|wall| wall.saturating_sub(clocks::wall_offset()));
+        let began = began.map(|wall| wall.saturating_sub(self.wall_offset));
         if let Some(asked) = self.asked.get(end) {
             match (asked.order(began), &asked.answer) {
                 (Order::Earlier, _) => return asked.earlier(),

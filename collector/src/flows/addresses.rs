@@ -1,8 +1,8 @@
 //! Something kept for each address, bounded.
 use std::net::IpAddr;
 
-use hashbrown::HashTable;
-
+use crate::flows::index::Index;
+use crate::flows::key::{fold, word};
 use crate::flows::record::Tally;
 
 /// What one address sent and received.
@@ -25,7 +25,7 @@ pub struct Row<V> {
 /// A value for each address; past the bound one that was not used for longest makes room.
 #[derive(Debug)]
 pub struct ByAddress<V> {
-    index: HashTable<u32>,
+    index: Index,
     rows: Vec<Row<V>>,
     most: usize,
     hand: usize,
@@ -64,7 +64,7 @@ impl Addresses {
 impl<V: Default> ByAddress<V> {
     pub fn new(most: usize, seed: [u64; 2]) -> Self {
         let most = most.clamp(1, u32::MAX as usize);
-        Self { index: HashTable::new(), rows: Vec::new(), most, hand: 0, seed, seen: 0, evicted: 0 }
+        Self { index: Index::default(), rows: Vec::new(), most, hand: 0, seed, seen: 0, evicted: 0 }
     }
 
     /// Distinct addresses; one that was evicted and comes back counts again.
@@ -89,23 +89,28 @@ impl<V: Default> ByAddress<V> {
     /// The address's value, new where it is not known. (Never None: the type spares a panic.)
     #[inline]
     pub fn value(&mut self, address: IpAddr) -> Option<&mut V> {
-        let hash = hash(&address, self.seed);
-        let rows = &self.rows;
-        let same = |slot: &u32| rows.get(*slot as usize).is_some_and(|row| row.address == address);
-        let slot = match self.index.find(hash, same) {
-            Some(slot) => {
-                let slot = *slot;
-                if let Some(row) = self.rows.get_mut(slot as usize) {
-                    row.used = true;
-                }
-                slot
-            }
-            None => self.insert(address, hash),
-        };
-        self.rows.get_mut(slot as usize).map(|row| &mut row.value)
+        self.value_near(address, &mut 0)
     }
 
-    fn insert(&mut self, address: IpAddr, hash_of_address: u64) -> u32 {
+    /// The same; `near` is where the last one was, for whoever asks for the same address again and again.
+    #[inline]
+    pub fn value_near(&mut self, address: IpAddr, near: &mut u32) -> Option<&mut V> {
+        let is_near = self.rows.get(*near as usize).is_some_and(|row| row.address == address);
+        let known = if is_near { Some(*near) } else { self.find(address) };
+        *near = known.unwrap_or_else(|| self.insert(address));
+        let row = self.rows.get_mut(*near as usize)?;
+        row.used |= known.is_some();
+        Some(&mut row.value)
+    }
+
+    fn find(&self, address: IpAddr) -> Option<u32> {
+        let hash = hash(&address, self.seed);
+        let rows = &self.rows;
+        let same = |slot: u32| rows.get(slot as usize).is_some_and(|row| row.address == address);
+        self.index.find(hash, same)
+    }
+
+    fn insert(&mut self, address: IpAddr) -> u32 {
         self.seen += 1;
         let row = Row { address, value: V::default(), used: false };
         let slot = if self.rows.len() < self.most {
@@ -116,8 +121,8 @@ impl<V: Default> ByAddress<V> {
         };
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
         let (rows, seed) = (&self.rows, self.seed);
-        self.index.insert_unique(hash_of_address, slot, |slot| {
-            rows.get(*slot as usize).map_or(0, |row| hash(&row.address, seed))
+        self.index.insert(hash(&address, seed), slot, |slot| {
+            rows.get(slot as usize).map_or(0, |row| hash(&row.address, seed))
         });
         slot
     }
@@ -133,12 +138,8 @@ impl<V: Default> ByAddress<V> {
         let slot = self.hand;
         self.hand = (self.hand + 1) % self.most;
         self.evicted += 1;
-        if let Some(old) = self.rows.get_mut(slot) {
-            if let Ok(found) =
-                self.index.find_entry(hash(&old.address, self.seed), |other| *other as usize == slot)
-            {
-                found.remove();
-            }
+        if let (Some(old), Ok(number)) = (self.rows.get_mut(slot), u32::try_from(slot)) {
+            self.index.remove(hash(&old.address, self.seed), number);
             *old = row;
         }
         slot
@@ -153,13 +154,7 @@ pub fn hash(address: &IpAddr, seed: [u64; 2]) -> u64 {
         IpAddr::V4(address) => u128::from(address.to_bits()) | 1 << 64,
         IpAddr::V6(address) => address.to_bits(),
     };
-    let [low, high] = [bits, bits >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+    let (low, high) = (word(bits), word(bits >> 64));
     let first = fold(low ^ seed_0, high ^ seed_1);
     fold(first ^ seed_1, (0xa076_1d64_78bd_642f ^ seed_0) | 1)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "both halves of the product are meant")]
-const fn fold(a: u64, b: u64) -> u64 {
-    let product = (a as u128).wrapping_mul(b as u128);
-    product as u64 ^ (product >> 64) as u64
 }

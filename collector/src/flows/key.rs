@@ -5,7 +5,7 @@ use crate::decode::{Ip, Transport, address};
 use crate::flows::record::{FlowIdentity, FlowKind};
 
 /// The lower (address, port) by bytes comes first. An ICMP echo's identifier takes the place of both ports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Key {
     low: [u8; 16],
@@ -83,20 +83,36 @@ impl Key {
         (address(self.form & VERSION_6 != 0, &self.high), self.high_port)
     }
 
+    /// All but the addresses.
+    #[inline]
+    fn rest(&self) -> u64 {
+        u64::from(self.low_port) << 48
+            | u64::from(self.high_port) << 32
+            | u64::from(self.protocol) << 8
+            | u64::from(self.form)
+    }
+
     /// Keyed: whoever sends packets chooses the keys.
     #[inline]
     pub fn hash(&self, seed: [u64; 2]) -> u64 {
         let [seed_0, seed_1] = seed;
-        let ports = u64::from(self.low_port) << 48
-            | u64::from(self.high_port) << 32
-            | u64::from(self.protocol) << 8
-            | u64::from(self.form);
         let (low, high) = (u128::from_le_bytes(self.low), u128::from_le_bytes(self.high));
         let mut hash = fold(word(low) ^ seed_0, word(high) ^ seed_1);
         if self.form & VERSION_6 != 0 {
             hash = fold(hash ^ word(low >> 64) ^ seed_1, word(high >> 64) ^ seed_0);
         }
-        fold(hash ^ ports, (0xa076_1d64_78bd_642f ^ seed_0) | 1)
+        fold(hash ^ self.rest(), (0xa076_1d64_78bd_642f ^ seed_0) | 1)
+    }
+}
+
+/// In five words rather than by its bytes.
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        for address in [self.low, self.high].map(u128::from_le_bytes) {
+            state.write_u64(word(address));
+            state.write_u64(word(address >> 64));
+        }
+        state.write_u64(self.rest());
     }
 }
 
@@ -112,14 +128,14 @@ fn bytes(address: IpAddr) -> [u8; 16] {
 
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-const fn word(bytes: u128) -> u64 {
+pub(super) const fn word(bytes: u128) -> u64 {
     bytes as u64
 }
 
 /// Both halves of the product, folded.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-const fn fold(a: u64, b: u64) -> u64 {
+pub(super) const fn fold(a: u64, b: u64) -> u64 {
     let product = (a as u128).wrapping_mul(b as u128);
     product as u64 ^ (product >> 64) as u64
 }

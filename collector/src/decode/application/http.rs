@@ -5,7 +5,8 @@ const METHODS: [&[u8]; 9] =
     [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE "];
 
 pub fn is_request(payload: &[u8]) -> bool {
-    METHODS.iter().any(|method| payload.starts_with(method))
+    let Some(first) = payload.first() else { return false };
+    METHODS.iter().any(|method| method.first() == Some(first) && payload.starts_with(method))
 }
 
 pub fn is_response(payload: &[u8]) -> bool {
@@ -14,9 +15,12 @@ pub fn is_response(payload: &[u8]) -> bool {
 
 /// CONNECT, or a target with a scheme (RFC 9112 section 3.2.2).
 pub fn is_to_proxy(payload: &[u8]) -> bool {
+    if !is_request(payload) {
+        return false;
+    }
     let mut words = payload.split(|byte| *byte == b' ');
     let (Some(method), Some(target)) = (words.next(), words.next()) else { return false };
-    is_request(payload) && (method == b"CONNECT" || target.starts_with(b"http://"))
+    method == b"CONNECT" || target.starts_with(b"http://")
 }
 
 /// The Host field's name, as far as the head was captured.
