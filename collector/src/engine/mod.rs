@@ -38,6 +38,8 @@ use sessions::Sessions;
 use watches::Watches;
 
 const TICK: Duration = Duration::from_secs(1);
+/// So many milliseconds after a second has ended: by then the worker has told what flows moved in it.
+const TOLD: u64 = 350;
 
 /// What the engine's thread takes in, one at a time.
 #[derive(Debug)]
@@ -118,6 +120,13 @@ pub struct Engine {
     stopping: bool,
 }
 
+/// Until the next second has been told; a tick that came late does not make the next one early.
+fn until_tick(now: Timestamp) -> Duration {
+    let into_second = u64::try_from(now.as_millisecond().rem_euclid(1_000)).unwrap_or(0);
+    let wait = Duration::from_millis((1_000 + TOLD - into_second) % 1_000);
+    if wait < TICK / 2 { wait + TICK } else { wait }
+}
+
 impl Engine {
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -186,7 +195,7 @@ impl Engine {
             self.find_owners();
             if Instant::now() >= tick {
                 self.tick();
-                tick = Instant::now() + TICK;
+                tick = Instant::now() + until_tick(Timestamp::now());
             }
         }
         self.finish(inputs);

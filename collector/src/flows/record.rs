@@ -190,16 +190,6 @@ impl FlowIdentity {
             FlowDirection::Forwarded => responder,
         }
     }
-
-    /// Whether the initiator and the responder are on this machine.
-    pub const fn here(&self) -> [bool; 2] {
-        match self.direction {
-            FlowDirection::Egress => [true, false],
-            FlowDirection::Ingress => [false, true],
-            FlowDirection::Local => [true, true],
-            FlowDirection::Forwarded => [false, false],
-        }
-    }
 }
 
 fn is_private(address: &IpAddr) -> bool {
@@ -226,6 +216,29 @@ pub enum FlowDirection {
     Egress,
     Local,
     Forwarded,
+}
+
+impl FlowDirection {
+    /// By whether the initiator and the responder are on this machine.
+    pub const fn of([initiator_here, responder_here]: [bool; 2]) -> Self {
+        match (initiator_here, responder_here) {
+            (true, true) => Self::Local,
+            (true, false) => Self::Egress,
+            (false, true) => Self::Ingress,
+            (false, false) => Self::Forwarded,
+        }
+    }
+
+    /// Whether the initiator and the responder are on this machine.
+    #[inline]
+    pub const fn here(self) -> [bool; 2] {
+        match self {
+            Self::Egress => [true, false],
+            Self::Ingress => [false, true],
+            Self::Local => [true, true],
+            Self::Forwarded => [false, false],
+        }
+    }
 }
 
 /// Cumulative over the flow.

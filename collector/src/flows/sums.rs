@@ -59,6 +59,8 @@ pub struct Sums {
     addresses: ByAddress<AddressSum>,
     owners: HashMap<OwnerMark, OwnerSum>,
     told: SumsRecord,
+    /// Where the last initiator and responder were.
+    near: [u32; 2],
 }
 
 /// The sums of a window that ended.
@@ -79,6 +81,7 @@ impl Sums {
             addresses: ByAddress::new(MOST_ADDRESSES, seed),
             owners: HashMap::new(),
             told: SumsRecord::default(),
+            near: [0; 2],
         }
     }
 
@@ -100,8 +103,8 @@ impl Sums {
             (identity.initiator, growth.forward, growth.backward),
             (identity.responder, growth.backward, growth.forward),
         ];
-        for (address, from, to) in ends {
-            let Some(sum) = self.addresses.value(address) else { continue };
+        for ((address, from, to), near) in ends.into_iter().zip(&mut self.near) {
+            let Some(sum) = self.addresses.value_near(address, near) else { continue };
             sum.sent.add(from);
             sum.received.add(to);
             if address == remote {
@@ -114,7 +117,7 @@ impl Sums {
     }
 
     fn owned(&mut self, growth: &Growth) {
-        let [initiator_here, responder_here] = growth.identity.here();
+        let [initiator_here, responder_here] = growth.identity.direction.here();
         let [initiator, responder] = growth.owners;
         let [forward, backward] = growth.payload;
         let ends = [

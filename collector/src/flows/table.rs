@@ -1,6 +1,5 @@
 //! The bounded flow table: entries in a slab, found through an index of four bytes a flow.
-use hashbrown::HashTable;
-
+use super::index::Index;
 use super::key::Key;
 use super::record::{FlowDirection, Tally, TcpState};
 use crate::decode::application::Application;
@@ -23,9 +22,9 @@ pub struct Entry {
     pub used: bool,
     pub state: TcpState,
     pub direction: FlowDirection,
-    /// Initiator and responder are here.
-    pub initiator_here: bool,
-    pub responder_here: bool,
+    /// Of the slot: the number, modulo 65,535 and from 1 on, of the window in which it stands among those that were not
+    /// told yet; 0: in none.
+    pub queued: u16,
     pub generation: u32,
     /// Index into the TCP details, `u32::MAX` without.
     pub tcp: u32,
@@ -106,7 +105,7 @@ pub enum Found {
 /// Entries by key.
 #[derive(Debug)]
 pub struct Table {
-    index: HashTable<u32>,
+    index: Index,
     entries: Vec<Entry>,
     free: Vec<u32>,
     most: usize,
@@ -120,7 +119,7 @@ const MOST_CHANCES: usize = 8;
 impl Table {
     pub fn new(most: usize, seed: [u64; 2]) -> Self {
         let most = most.clamp(1, u32::MAX as usize - 1);
-        Self { index: HashTable::new(), entries: Vec::new(), free: Vec::new(), most, hand: 0, seed }
+        Self { index: Index::default(), entries: Vec::new(), free: Vec::new(), most, hand: 0, seed }
     }
 
     pub fn len(&self) -> usize {
@@ -159,12 +158,26 @@ impl Table {
         key.hash(self.seed)
     }
 
+    /// Has what `find` looks at first fetched: for the keys of several packets at once.
+    #[inline]
+    pub fn fetch(&self, hash: u64) {
+        self.index.fetch(hash);
+    }
+
+    /// Has what removing the next `count` victims needs fetched.
+    pub fn fetch_victims(&self, count: usize) {
+        if self.entries.len() < self.most || self.free.len() >= count {
+            return;
+        }
+        for entry in self.entries.iter().skip(self.hand).take(count).filter(|entry| !entry.used) {
+            self.index.fetch(entry.key.hash(self.seed));
+        }
+    }
+
     /// The slot of a key, whose hash is given.
     #[inline]
     pub fn find(&self, key: &Key, hash: u64) -> Option<u32> {
-        let entries = &self.entries;
-        let same = |slot: &u32| entries.get(*slot as usize).is_some_and(|entry| entry.key == *key);
-        self.index.find(hash, same).copied()
+        self.index.find(hash, |slot| self.holds(slot, key))
     }
 
     /// Whether the next `insert` needs room, and which slot it takes: the caller tells what that one holds and `remove`s it.
@@ -191,9 +204,7 @@ impl Table {
     /// Makes the slot free; its generation goes on.
     pub fn remove(&mut self, slot: u32) {
         let Some(entry) = self.entries.get(slot as usize) else { return };
-        let hash = entry.key.hash(self.seed);
-        if let Ok(found) = self.index.find_entry(hash, |&other| other == slot) {
-            found.remove();
+        if self.index.remove(entry.key.hash(self.seed), slot) {
             self.free.push(slot);
         }
         if let Some(entry) = self.entries.get_mut(slot as usize) {
@@ -207,7 +218,7 @@ impl Table {
     pub fn insert(&mut self, hash: u64, mut entry: Entry) -> u32 {
         let slot = if let Some(slot) = self.free.pop() {
             if let Some(place) = self.entries.get_mut(slot as usize) {
-                entry.generation = place.generation.wrapping_add(1);
+                entry.follow(place);
                 *place = entry;
             }
             slot
@@ -216,9 +227,8 @@ impl Table {
             u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
         };
         let (entries, seed) = (&self.entries, self.seed);
-        self.index.insert_unique(hash, slot, |&slot| {
-            entries.get(slot as usize).map_or(0, |entry| entry.key.hash(seed))
-        });
+        self.index
+            .insert(hash, slot, |slot| entries.get(slot as usize).map_or(0, |entry| entry.key.hash(seed)));
         slot
     }
 
@@ -241,8 +251,7 @@ impl Entry {
             used: false, // one packet is no use yet: a flood of such flows must not drive out the others
             state: TcpState::New,
             direction: FlowDirection::Forwarded,
-            initiator_here: false,
-            responder_here: false,
+            queued: 0,
             generation: 0,
             tcp: u32::MAX,
             window: 0,
@@ -254,10 +263,16 @@ impl Entry {
         }
     }
 
+    /// Takes the slot of an entry that has ended.
+    fn follow(&mut self, ended: &Self) {
+        self.generation = ended.generation.wrapping_add(1);
+        self.queued = ended.queued;
+    }
+
     /// The same key's next record.
     pub fn next_record(&self, from_low: bool, time: u64) -> Self {
         let mut next = Self::new(self.key, from_low, time);
-        next.generation = self.generation.wrapping_add(1);
+        next.follow(self);
         next
     }
 }

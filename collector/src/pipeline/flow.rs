@@ -15,14 +15,9 @@ use crate::flows::tcp::{ACK, Detail, RST, SYN};
 pub(super) fn place(entry: &mut Entry, own: &OwnAddresses) {
     let (low, high) = (entry.key.low().0, entry.key.high().0);
     let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
-    entry.initiator_here = own.contains(&initiator);
-    entry.responder_here = own.contains(&responder) || !entry.initiator_here && own.is_group(&responder);
-    entry.direction = match (entry.initiator_here, entry.responder_here) {
-        (true, true) => FlowDirection::Local,
-        (true, false) => FlowDirection::Egress,
-        (false, true) => FlowDirection::Ingress,
-        (false, false) => FlowDirection::Forwarded,
-    };
+    let initiator_here = own.contains(&initiator);
+    let responder_here = own.contains(&responder) || !initiator_here && own.is_group(&responder);
+    entry.direction = FlowDirection::of([initiator_here, responder_here]);
 }
 
 /// After how many quiet nanoseconds a flow's record has ended.
@@ -44,9 +39,6 @@ impl Ends {
         }
     }
 }
-
-/// Beyond twice the table so many slots wait before those that left it are looked for.
-const MOST_WAITING: usize = 4_096;
 
 impl Pipeline {
     /// Counts a packet to its flow.
@@ -115,11 +107,9 @@ impl Pipeline {
         }
         let Some(entry) = self.table.get_mut(slot) else { return fallback };
         let forward = from_low == entry.from_low;
-        let (source_here, destination_here) = if forward {
-            (entry.initiator_here, entry.responder_here)
-        } else {
-            (entry.responder_here, entry.initiator_here)
-        };
+        let [initiator_here, responder_here] = entry.direction.here();
+        let (source_here, destination_here) =
+            if forward { (initiator_here, responder_here) } else { (responder_here, initiator_here) };
         let course =
             Course { source_here, destination_here, sent: sent.unwrap_or(source_here && !destination_here) };
         entry.count(forward, course.sent, (bytes, packet.payload_length as u64));
@@ -128,10 +118,7 @@ impl Pipeline {
         if !entry.waiting {
             entry.waiting = true;
             entry.window = self.window;
-            let waiting = self.telling.waits(slot);
-            if waiting > MOST_WAITING + 2 * self.table.slots() {
-                self.compact_waiting();
-            }
+            self.telling.waits(slot, entry);
         }
         match &packet.transport {
             Transport::Tcp(tcp) => {

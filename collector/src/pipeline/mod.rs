@@ -1,5 +1,6 @@
 //! One interface's stages together: decode, flows, totals, and what is told of them. No I/O, no clock: time comes with the
 //! samples, so that live capture and a file's replay give the same result.
+pub mod batch;
 mod clock;
 mod counting;
 mod flow;
@@ -176,7 +177,7 @@ impl Pipeline {
         self.count_frame(&self.decode(sample));
     }
 
-    /// The first half of `packet`. A file's reader does it for a few packets at once and then has their flows fetched, so
+    /// The first half of `packet`. Whoever has a few packets does it for all of them and then has their flows fetched, so
     /// that memory is not waited for packet by packet.
     #[inline]
     pub fn decode<'a>(&self, sample: Sample<'a>) -> Decoded<'a> {
@@ -194,12 +195,18 @@ impl Pipeline {
     /// Looks up the flows of decoded frames, so that memory is waited for once for all of them.
     #[inline]
     pub fn fetch(&self, decoded: &mut [Option<Decoded<'_>>]) {
+        decoded.iter().flatten().for_each(|decoded| self.table.fetch(decoded.hash));
         let all = decoded.iter_mut().flatten();
+        let mut new = 0;
         for decoded in all.filter(|decoded| matches!(decoded.frame.content, Content::Ip(_))) {
             decoded.slot = self.table.find(&decoded.key, decoded.hash);
             let entry = decoded.slot.and_then(|slot| self.table.get(slot));
             let detail = entry.and_then(|entry| self.details.get(entry.tcp as usize));
             std::hint::black_box(detail.is_some_and(Detail::is_measured));
+            new += usize::from(decoded.slot.is_none());
+        }
+        if new > 0 {
+            self.table.fetch_victims(new);
         }
     }
 
@@ -249,6 +256,11 @@ impl Pipeline {
         }
     }
 
+    /// What has grown may be told before its second ends.
+    pub fn tell_all(&mut self) {
+        self.telling.second_ended(0);
+    }
+
     /// libpcap's counters, made cumulative.
     pub fn dropped(&mut self, kernel_received: u64, kernel_dropped: u64, interface_dropped: u64) {
         let counters = &mut self.counting.counters;
@@ -267,7 +279,7 @@ impl Pipeline {
             || live && self.totals_changed
     }
 
-    /// Rows that wait although their window has ended: tell these first, and generously.
+    /// Rows that wait although their window, or second, has ended: tell these first, and generously.
     pub fn overdue(&self) -> usize {
         self.telling.overdue()
     }
@@ -331,7 +343,12 @@ impl Pipeline {
             }
             let row = match self.telling.next_row(live) {
                 Some(Next::Row(row)) => Some(*row),
-                Some(Next::Slot(slot, window)) => self.tell(slot, window),
+                Some(Next::New(slot, window)) => {
+                    self.left_the_queue(slot, window);
+                    self.tell(slot, window)
+                }
+                Some(Next::Grown(slot, window)) if self.takes_turn(slot, window) => self.tell(slot, window),
+                Some(Next::Grown(..)) => None,
                 None => return (rows, true),
             };
             if let Some(row) = row {
@@ -360,6 +377,7 @@ impl Pipeline {
     fn tell_seconds(&mut self, ended: &clock::Ended) {
         for second in ended.seconds.iter().flatten() {
             self.telling.second(*second);
+            self.telling.second_ended(self.large_in_second());
         }
     }
 

@@ -58,6 +58,13 @@ impl Pipeline {
         self.table.get(slot).map(|entry| entry.key).filter(|key| *key != Key::FREE)
     }
 
+    /// Whether the low and the high end of the flow that a slot holds are this machine's.
+    pub fn here(&self, slot: u32) -> [bool; 2] {
+        let Some(entry) = self.table.get(slot) else { return [false; 2] };
+        let [initiator, responder] = entry.direction.here();
+        if entry.from_low { [initiator, responder] } else { [responder, initiator] }
+    }
+
     /// The time of the first packet of the flow that a slot holds.
     pub fn begun(&self, slot: u32) -> Option<u64> {
         self.table.get(slot).map(|entry| entry.first_seen)
@@ -98,11 +105,12 @@ impl Pipeline {
         let window = self.window;
         if let Some(entry) = self.table.get_mut(slot)
             && entry.introduced
-            && !entry.waiting
         {
-            entry.waiting = true;
-            entry.window = window;
-            self.telling.waits(slot);
+            if !entry.waiting {
+                entry.waiting = true;
+                entry.window = window;
+            }
+            self.telling.waits_first(slot, entry);
         }
     }
 

@@ -1,5 +1,5 @@
 //! How a flow's growth becomes a row, in its turn or before.
-use super::telling::MOST_TOLD_LATE;
+use super::telling::{MOST_LARGEST, MOST_TOLD_LATE, queue_of};
 use super::{Mode, Pipeline};
 use crate::flows::record::{FlowIdentity, FlowKind, FlowNews};
 use crate::flows::sums;
@@ -59,18 +59,6 @@ impl Pipeline {
         self.counting.counters.untold_sent.add(growth.sent);
     }
 
-    /// In a flood most slots that wait were given to other flows, which wait themselves.
-    #[cold]
-    pub(super) fn compact_waiting(&mut self) {
-        let (table, window) = (&self.table, self.window);
-        let mut seen = vec![false; table.slots()];
-        self.telling.keep_waiting(|slot| {
-            let waits = table.get(*slot).is_some_and(|entry| entry.waiting && entry.window == window);
-            let is_first = seen.get_mut(*slot as usize).is_some_and(|seen| !std::mem::replace(seen, true));
-            waits && is_first
-        });
-    }
-
     /// Growth that is not told by itself joins the sums of its window.
     fn sum(&mut self, slot: u32) {
         self.take_name(slot);
@@ -97,16 +85,46 @@ impl Pipeline {
     /// So many bytes a flow must have grown by to be told at the end of the open window; the rest joins the sums. From a
     /// sample of the flows that wait: all of them at once would hold capture up.
     pub(super) fn least_told(&self) -> u64 {
-        let waiting = self.telling.waiting();
-        if self.settings.mode == Mode::File || waiting.len() <= MOST_TOLD_LATE {
+        self.least_of(self.telling.waiting(), MOST_TOLD_LATE)
+    }
+
+    /// More than so many bytes a flow that was told before must have grown by to be told at the end of the second.
+    pub(super) fn large_in_second(&self) -> u64 {
+        match self.least_of(self.telling.grown(), MOST_LARGEST) {
+            0 => 0,
+            least => least.saturating_add(1), // many may be as large as each other
+        }
+    }
+
+    /// What the largest `most` of `many` flows have grown by.
+    fn least_of<'a>(&'a self, (many, waiting): (usize, impl Iterator<Item = &'a u32>), most: usize) -> u64 {
+        if self.settings.mode == Mode::File || many <= most {
             return 0;
         }
-        let step = waiting.len() / SAMPLE;
-        let many = waiting.len();
+        let step = many / SAMPLE;
         let sampled = waiting.step_by(step.max(1)).filter_map(|slot| self.table.get(*slot));
         let mut sizes: Vec<u64> = sampled.map(Entry::growth_bytes).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
-        sizes.get(sizes.len() * MOST_TOLD_LATE / many).copied().unwrap_or(0)
+        sizes.get(sizes.len() * most / many).copied().unwrap_or(0)
+    }
+
+    /// Whether a flow of the open window, told before, is told in this second.
+    pub(super) fn takes_turn(&mut self, slot: u32, window: u32) -> bool {
+        let entry = self.table.get(slot).filter(|entry| entry.waiting && entry.window == window);
+        let Some(entry) = entry.filter(|_| self.settings.mode == Mode::Live && window == self.window) else {
+            return true;
+        };
+        self.telling.takes_turn(slot, entry.growth_bytes())
+    }
+
+    /// What comes to the slot from now on has to be queued again, unless it stands in the open window's queue already.
+    pub(super) fn left_the_queue(&mut self, slot: u32, window: u32) {
+        let open = self.window;
+        if let Some(entry) = self.table.get_mut(slot)
+            && (window == open || entry.queued != queue_of(open))
+        {
+            entry.queued = 0;
+        }
     }
 
     /// The row of a slot whose turn has come; None if it was told otherwise.

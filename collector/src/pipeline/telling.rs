@@ -1,9 +1,10 @@
-//! What waits to be told, window by window: changed flows in the order in which they changed, rows that left the table
-//! before it was their turn, and at last the window's end.
+//! What waits to be told, window by window: new flows in their order, those that have grown once a second, rows that left
+//! the table before it was their turn, and at last the window's end.
 use std::collections::VecDeque;
 
 use crate::flows::record::{FlowNews, SecondRecord, TrafficRecord, WindowRecord};
 use crate::flows::sums::{Growth, Sums, SumsRecord};
+use crate::flows::table::Entry;
 
 /// Rows that may wait outside the table. What is over joins `others`, counted.
 const MOST_SPILLED: usize = 32_768;
@@ -11,6 +12,10 @@ const MOST_SPILLED: usize = 32_768;
 /// others join its sums.
 pub(super) const MOST_TOLD_LATE: usize = 8_192;
 const MOST_TOLD_LEAVING: usize = 4_096;
+/// Flows that have grown are told once a second: about so many of the largest, and so many of those that have waited for
+/// longest. The others go on growing.
+pub(super) const MOST_LARGEST: usize = 2_048;
+const MOST_TURNS: usize = 2_048;
 /// Rows of sums in a record: 100 bytes each at most.
 const MOST_SUMS: usize = 400;
 /// Windows whose end may wait; a reader that stands still for longer gets the oldest ones as one.
@@ -21,11 +26,19 @@ const MOST_SECONDS: usize = 600;
 #[derive(Debug, Default)]
 struct Chapter {
     window: u32,
-    waiting: VecDeque<u32>,
+    /// Flows that were never told, or not since it is known whose they are, as they came.
+    new: VecDeque<u32>,
+    /// Flows that were told before and have grown, as they did.
+    grown: VecDeque<u32>,
+    /// How many of these have waited for the end of their second.
+    due: usize,
     spilled: VecDeque<FlowNews>,
     /// Rows that may still be told by themselves, and how large they must be.
     places: usize,
     least: u64,
+    /// How large a flow that was told before must have grown to be told in this second, and how many smaller ones are.
+    large: u64,
+    turns: usize,
     sums: Option<Box<Sums>>,
     sums_told: VecDeque<SumsRecord>,
     end: Option<Box<WindowRecord>>,
@@ -35,6 +48,17 @@ impl Chapter {
     fn new(window: u32) -> Self {
         Self { window, places: MOST_TOLD_LEAVING, ..Self::default() }
     }
+
+    /// Changed flows.
+    fn waiting(&self) -> usize {
+        self.new.len() + self.grown.len()
+    }
+}
+
+/// What `Entry::queued` says of those that wait in a window.
+#[inline]
+pub(super) fn queue_of(window: u32) -> u16 {
+    u16::try_from(window % u32::from(u16::MAX)).unwrap_or(0) + 1
 }
 
 /// Everything untold, oldest window first. The last chapter is the open window's.
@@ -50,7 +74,8 @@ pub(super) struct Telling {
 pub(super) enum Next {
     Row(Box<FlowNews>),
     /// To be told if it waits in this window or an earlier one.
-    Slot(u32, u32),
+    New(u32, u32),
+    Grown(u32, u32),
 }
 
 impl Telling {
@@ -58,19 +83,49 @@ impl Telling {
         Self { chapters: VecDeque::from([Chapter::new(0)]), spilled: 0, seconds: VecDeque::new() }
     }
 
-    /// Says how many wait.
+    /// An entry of the open window has growth.
     #[inline]
-    pub(super) fn waits(&mut self, slot: u32) -> usize {
-        let Some(chapter) = self.chapters.back_mut() else { return 0 };
-        chapter.waiting.push_back(slot);
-        chapter.waiting.len()
+    pub(super) fn waits(&mut self, slot: u32, entry: &mut Entry) {
+        if !entry.introduced {
+            self.waits_first(slot, entry);
+        } else if let Some(chapter) = self.chapters.back_mut() {
+            chapter.grown.push_back(slot);
+        }
     }
 
-    /// Of the open window only what is still to be told goes on waiting.
-    pub(super) fn keep_waiting(&mut self, is_wanted: impl FnMut(&u32) -> bool) {
-        if let Some(chapter) = self.chapters.back_mut() {
-            chapter.waiting.retain(is_wanted);
+    /// The same, but what there is to tell of it does not wait for the second's end.
+    #[inline]
+    pub(super) fn waits_first(&mut self, slot: u32, entry: &mut Entry) {
+        let Some(chapter) = self.chapters.back_mut() else { return };
+        let queue = queue_of(chapter.window);
+        // in a flood a slot is given to one flow after the other while it stands there
+        if entry.queued != queue {
+            entry.queued = queue;
+            chapter.new.push_back(slot);
         }
+    }
+
+    /// Flows that have grown up to now may be told, those of `large` and more bytes all.
+    pub(super) fn second_ended(&mut self, large: u64) {
+        if let Some(chapter) = self.chapters.back_mut() {
+            chapter.due = chapter.grown.len();
+            (chapter.large, chapter.turns) = (large, MOST_TURNS);
+        }
+    }
+
+    /// Whether it is a flow's turn that has grown by so many bytes in the open window. Where not, it waits for the next
+    /// second: then it may be among the largest, or among those that have waited for longest.
+    pub(super) fn takes_turn(&mut self, slot: u32, bytes: u64) -> bool {
+        let Some(open) = self.chapters.back_mut() else { return true };
+        if bytes >= open.large {
+            return true;
+        }
+        if open.turns > 0 {
+            open.turns -= 1;
+            return true;
+        }
+        open.grown.push_back(slot);
+        false
     }
 
     pub(super) fn has_spill_room(&self) -> bool {
@@ -94,10 +149,17 @@ impl Telling {
         self.spilled
     }
 
-    /// The open window's changed flows.
-    pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = &u32> + Clone {
-        let open = self.chapters.back().map(|chapter| chapter.waiting.range(..));
-        open.unwrap_or_default()
+    /// Of the open window's changed flows those that were told before, and how many they are.
+    pub(super) fn grown(&self) -> (usize, impl Iterator<Item = &u32>) {
+        let open = self.chapters.back();
+        (open.map_or(0, |open| open.grown.len()), open.into_iter().flat_map(|open| open.grown.iter()))
+    }
+
+    /// The open window's changed flows, and how many they are.
+    pub(super) fn waiting(&self) -> (usize, impl Iterator<Item = &u32>) {
+        let open = self.chapters.back();
+        let waiting = open.into_iter().flat_map(|chapter| chapter.new.iter().chain(&chapter.grown));
+        (open.map_or(0, Chapter::waiting), waiting)
     }
 
     /// Whether growth of so many bytes is told by itself; it takes one of the window's places then.
@@ -148,9 +210,10 @@ impl Telling {
         }
         next.window = next.window.max(oldest.window);
         oldest.spilled.append(&mut next.spilled);
-        oldest.waiting.append(&mut next.waiting);
+        oldest.new.append(&mut next.new);
+        oldest.grown.append(&mut next.grown);
         next.spilled = oldest.spilled;
-        next.waiting = oldest.waiting;
+        (next.new, next.grown) = (oldest.new, oldest.grown);
         next.sums_told.extend(oldest.sums.into_iter().flat_map(|sums| sums.records(MOST_SUMS)));
         next.sums_told.extend(oldest.sums_told);
     }
@@ -174,19 +237,27 @@ impl Telling {
         self.chapters.len() > 1
     }
 
-    /// Rows whose window has ended.
+    /// Rows whose window, or second, has ended.
     pub(super) fn overdue(&self) -> usize {
         let ended = self.chapters.len().saturating_sub(1);
-        self.chapters.iter().take(ended).map(|chapter| chapter.waiting.len() + chapter.spilled.len()).sum()
+        let due = self.chapters.back().map_or(0, |open| open.due);
+        self.chapters
+            .iter()
+            .take(ended)
+            .map(|chapter| chapter.waiting() + chapter.spilled.len())
+            .sum::<usize>()
+            + due
     }
 
     pub(super) fn has_rows(&self, open_too: bool) -> bool {
         self.spilled > 0
             || self.has_ended()
-            || open_too && self.chapters.front().is_some_and(|chapter| !chapter.waiting.is_empty())
+            || open_too
+                && self.chapters.front().is_some_and(|chapter| !chapter.new.is_empty() || chapter.due > 0)
     }
 
-    /// Of the oldest window: rows outside the table, then changed flows (of the open window only if `open_too`).
+    /// Of the oldest window: rows outside the table, then changed flows (of the open window only if `open_too`, and of
+    /// those that have grown only what waited when a second ended).
     pub(super) fn next_row(&mut self, open_too: bool) -> Option<Next> {
         let open = self.chapters.len() == 1;
         let chapter = self.chapters.front_mut()?;
@@ -197,7 +268,14 @@ impl Telling {
         if open && !open_too {
             return None;
         }
-        chapter.waiting.pop_front().map(|slot| Next::Slot(slot, chapter.window))
+        if let Some(slot) = chapter.new.pop_front() {
+            return Some(Next::New(slot, chapter.window));
+        }
+        if open && chapter.due == 0 {
+            return None;
+        }
+        chapter.due = chapter.due.saturating_sub(1);
+        chapter.grown.pop_front().map(|slot| Next::Grown(slot, chapter.window))
     }
 
     /// Once all its rows are told, the oldest window's sums, and at last its end.
@@ -205,7 +283,7 @@ impl Telling {
         let front = self
             .chapters
             .front_mut()
-            .filter(|chapter| chapter.waiting.is_empty() && chapter.spilled.is_empty())?;
+            .filter(|chapter| chapter.waiting() == 0 && chapter.spilled.is_empty())?;
         front.end.as_ref()?;
         if let Some(sums) = front.sums.take() {
             front.sums_told.extend(sums.records(MOST_SUMS));

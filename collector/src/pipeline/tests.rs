@@ -85,6 +85,7 @@ impl Talk {
     }
 
     fn told(&mut self) -> &mut Self {
+        self.pipeline.tell_all();
         while let Some(record) = self.pipeline.take(100) {
             match record {
                 TrafficRecord::Names(names) => self.names.extend(names),

@@ -78,7 +78,7 @@ impl Capture {
             credit_forwarded(interface, flow, row, owning, (&initiators, &said));
             return;
         }
-        for (side, _) in flow.identity.here().into_iter().enumerate().filter(|(_, here)| *here) {
+        for (side, _) in flow.identity.direction.here().into_iter().enumerate().filter(|(_, here)| *here) {
             let told = row.owners.get(side).and_then(|mark| owning.of(*mark));
             let found = told.or_else(|| by_protocol(&flow.identity, side));
             if let Some((owner, quality)) = found {

@@ -8,7 +8,7 @@ use super::hosts::{self, Host};
 use super::interface::{Capture, Interface};
 use super::mirror::Flow;
 use super::names::Names;
-use super::rate::{Fading, Rate};
+use super::rate::Rate;
 use super::{minus, plus, rank};
 use crate::attribution::{Directory, OwnerId};
 
@@ -86,11 +86,10 @@ fn fastest<'a, T>(
     let by_rate = |a: &(RxTx, T), b: &(RxTx, T)| {
         hosts::bytes(&b.0).cmp(&hosts::bytes(&a.0)).then_with(|| order(&a.1, &b.1))
     };
-    let fading = Fading::default();
     let many = rows.saturating_mul(8).max(256);
     let (mut best, mut least) = (Vec::new(), 0);
     for row in all {
-        if rate(&row).at_most(now, &fading) < least {
+        if rate(&row).at_most(now) < least {
             continue;
         }
         best.push((rate(&row).at(now), row));

@@ -1,4 +1,7 @@
-//! How much something moves now: growth, forgotten exponentially over about three seconds of the timeline.
+//! How much something moves now: what it moved in each second, forgotten exponentially. Flows that go on are told once a
+//! second, so whole seconds are the grain.
+use std::sync::LazyLock;
+
 use weir_shared::report::{Count, RxTx};
 
 const NANOS: f64 = 1e9;
@@ -9,7 +12,8 @@ const MEMORY_SECONDS: f64 = 1.5;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rate {
     level: [f32; 4],
-    time: u64,
+    /// Of the timeline, in which something was told last.
+    second: u64,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a smoothed rate")]
@@ -31,51 +35,55 @@ fn single(level: f64) -> f32 {
     level as f32
 }
 
+const fn second(time: u64) -> u64 {
+    time / 1_000_000_000
+}
+
+/// What is left of a level after so many seconds. After more than the last nothing is.
+static LEFT: LazyLock<[f32; 32]> = LazyLock::new(|| {
+    let mut left = [1.0; 32];
+    for (seconds, left) in (0u64..).zip(&mut left) {
+        *left = single((-float(seconds) / MEMORY_SECONDS).exp());
+    }
+    left
+});
+
+#[inline]
+fn left(seconds: u64) -> f32 {
+    usize::try_from(seconds).ok().and_then(|seconds| LEFT.get(seconds)).copied().unwrap_or(0.0)
+}
+
 impl Rate {
+    /// `grown` in the second before `time`.
     pub(super) fn add(&mut self, grown: &RxTx, time: u64) {
-        let kept = self.kept(time);
+        let now = second(time).max(self.second);
+        let (kept, new) = (left(now - self.second), 1.0 - left(1));
         let parts = [grown.rx.packets, grown.rx.bytes, grown.tx.packets, grown.tx.bytes];
         for (level, part) in self.level.iter_mut().zip(parts) {
-            *level = single(f64::from(*level) * kept + float(part) / MEMORY_SECONDS);
+            *level = *level * kept + single(float(part)) * new;
         }
-        self.time = self.time.max(time);
+        self.second = now;
     }
 
-    fn kept(&self, time: u64) -> f64 {
-        (-float(time.saturating_sub(self.time)) / NANOS / MEMORY_SECONDS).exp()
+    fn kept(&self, time: u64) -> f32 {
+        left(second(time).saturating_sub(self.second))
     }
 
     /// No less than the bytes that `at` gives, both ways together, without working them out.
     #[inline]
-    pub(super) fn at_most(&self, time: u64, fading: &Fading) -> u64 {
-        let seconds = time.saturating_sub(self.time) / 1_000_000_000;
-        let kept = usize::try_from(seconds).ok().and_then(|second| fading.0.get(second));
+    pub(super) fn at_most(&self, time: u64) -> u64 {
         let [_, received, _, sent] = self.level;
-        above((received + sent) * kept.or(fading.0.last()).copied().unwrap_or(1.0))
+        above((received + sent) * self.kept(time))
     }
 
     pub(super) fn at(&self, time: u64) -> RxTx {
         let kept = self.kept(time);
         let [rx_packets, rx_bytes, tx_packets, tx_bytes] =
-            self.level.map(|level| whole(f64::from(level) * kept));
+            self.level.map(|level| whole(f64::from(level * kept)));
         RxTx {
             rx: Count { packets: rx_packets, bytes: rx_bytes },
             tx: Count { packets: tx_packets, bytes: tx_bytes },
         }
-    }
-}
-
-/// What is left of a level after whole seconds.
-#[derive(Debug)]
-pub(super) struct Fading([f32; 16]);
-
-impl Default for Fading {
-    fn default() -> Self {
-        let mut left = [1.0; 16];
-        for (second, left) in (0u64..).zip(&mut left) {
-            *left = single((-float(second) / MEMORY_SECONDS).exp());
-        }
-        Self(left)
     }
 }
 
@@ -100,20 +108,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_steady_flow_reads_true_within_three_percent_and_fades_when_it_stops() {
+    fn a_steady_flow_reads_true_after_three_seconds_and_fades_when_it_stops() {
         let mut rate = Rate::default();
-        let step = RxTx { rx: Count { packets: 10, bytes: 100_000 }, tx: Count::default() };
-        for tick in 0..200u64 {
-            rate.add(&step, tick * 100_000_000);
+        let step = RxTx { rx: Count { packets: 10, bytes: 1_000_000 }, tx: Count::default() };
+        for second in 1..20u64 {
+            rate.add(&step, second * 1_000_000_000 + 30_000_000);
+            let now = rate.at(second * 1_000_000_000 + 350_000_000).rx.bytes;
+            assert!(second < 3 || (860_000..1_000_001).contains(&now), "{now} in second {second}");
         }
-        let now = rate.at(199 * 100_000_000).rx.bytes;
-        assert!((970_000..1_070_000).contains(&now), "{now}");
         assert!(rate.at(30_000_000_000).rx.bytes < 5_000);
+        assert_eq!(rate.at(90_000_000_000), RxTx::default());
     }
 
     #[test]
     fn the_quick_bound_is_never_under_the_rate() {
-        let fading = Fading::default();
         for bytes in [1, 60, 1_500, 123_456_789_012] {
             let mut rate = Rate::default();
             let both = Count { packets: 1, bytes };
@@ -121,11 +129,11 @@ mod tests {
             for tenths in 0..400u64 {
                 let time = 5_000_000_000 + tenths * 100_000_000;
                 let now = rate.at(time);
-                assert!(rate.at_most(time, &fading) >= now.rx.bytes + now.tx.bytes, "{bytes} {tenths}");
+                assert!(rate.at_most(time) >= now.rx.bytes + now.tx.bytes, "{bytes} {tenths}");
             }
         }
         let mut rate = Rate::default();
         rate.add(&RxTx { rx: Count { packets: 1, bytes: 60 }, tx: Count::default() }, 0);
-        assert!(rate.at_most(9_000_000_000, &fading) < 4, "a bound that never falls skips nothing");
+        assert!(rate.at_most(9_000_000_000) < 4, "a bound that never falls skips nothing");
     }
 }

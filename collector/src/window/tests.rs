@@ -48,6 +48,7 @@ fn pipeline(max_flows: usize) -> Pipeline {
 }
 
 fn tell(pipeline: &mut Pipeline, traffic: &mut Traffic, most_rows: usize, mut most_records: usize) {
+    pipeline.tell_all();
     while most_records > 0
         && let Some(record) = pipeline.take(most_rows)
     {

@@ -8,10 +8,11 @@ use super::timeline::Timeline;
 use super::watch::{Seen, Watches};
 use crate::capture::live::{BLOCK_TIMEOUT, Lost, OpenError, Tap};
 use crate::flows::own::OwnAddresses;
+use crate::pipeline::batch::Batch;
 use crate::pipeline::{Pipeline, Sample, Settings};
 
 /// Packets a turn, so that one flooded interface does not starve the others, nor the commands.
-const BATCH: usize = 8_192;
+const MOST_A_TURN: usize = 8_192;
 /// Between a packet's stamp and its place in the ring the kernel may be interrupted.
 const STAMP_MARGIN: u64 = 20_000_000;
 /// A block of the ring may be so late.
@@ -45,6 +46,7 @@ pub(super) struct Interface {
     id: u16,
     tap: Tap,
     pipeline: Pipeline,
+    batch: Batch,
     own: OwnAddresses,
     state: State,
     error_seen: Option<Instant>,
@@ -69,6 +71,7 @@ impl Interface {
             id: open.id,
             tap,
             pipeline,
+            batch: Batch::default(),
             own: open.own.clone(),
             state: State::Open,
             error_seen: None,
@@ -104,15 +107,22 @@ impl Interface {
         self.pipeline.set_own(own);
     }
 
-    /// Reads one batch from the ring; says whether there was anything.
+    /// Takes a turn at reading from the ring; says whether there was anything.
     pub(super) fn read(&mut self, timeline: &Timeline, watches: &mut Watches, news: Option<&Owners>) -> bool {
-        let Self { id, tap, pipeline, own, owners, .. } = self;
+        let Self { id, tap, pipeline, batch, own, owners, .. } = self;
         let mut followed = news.zip(owners.as_mut());
         if let Some((news, cursor)) = &mut followed {
             news.look_ahead(cursor, timeline);
         }
         let link_type = tap.link_type();
-        let taken = tap.dispatch(BATCH, |packet| {
+        let mut follow = |pipeline: &mut Pipeline, stamp: u64| {
+            if let Some((news, cursor)) = &mut followed
+                && cursor.is_due(stamp)
+            {
+                news.follow(cursor, &mut Flows { pipeline, own, timeline }, stamp);
+            }
+        };
+        let taken = tap.dispatch(MOST_A_TURN, |packet| {
             let time = timeline.at(packet.stamp);
             if !watches.is_empty() {
                 watches.packet(&Seen {
@@ -124,13 +134,12 @@ impl Interface {
                     data: packet.data,
                 });
             }
-            if let Some((news, cursor)) = &mut followed
-                && cursor.is_due(packet.stamp)
-            {
-                news.follow(cursor, &mut Flows { pipeline, own, timeline }, packet.stamp);
+            let sample = Sample { time, wire_length: packet.wire_length, data: packet.data };
+            if batch.add(sample, packet.stamp) {
+                batch.count(pipeline, &mut follow);
             }
-            pipeline.packet(Sample { time, wire_length: packet.wire_length, data: packet.data });
         });
+        batch.count(pipeline, follow);
         if let Some((news, cursor)) = followed {
             news.name_new(cursor, &mut Flows { pipeline, own, timeline });
         }
@@ -176,6 +185,7 @@ impl Interface {
             && let State::Draining { end, .. } = std::mem::replace(&mut self.state, State::Open)
         {
             self.pipeline.dropped(counters.received, counters.dropped, counters.interface_dropped);
+            self.pipeline.tell_all();
             self.state = State::Telling { end };
         }
     }
@@ -215,7 +225,7 @@ impl Interface {
             || matches!(self.state, State::Telling { .. })
     }
 
-    /// Rows that hold a window back.
+    /// Rows that hold a window, or what a second moved, back.
     pub(super) fn overdue(&self) -> usize {
         self.pipeline.overdue()
     }

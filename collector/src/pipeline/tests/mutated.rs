@@ -32,6 +32,7 @@ fn run(link_type: i32, capture: &[u8], frames: &[(u64, u32, std::ops::Range<usiz
     let mut pipeline = Pipeline::new(link_type, OwnAddresses::default(), settings).unwrap();
     let (mut told, mut untold) = (0, 0);
     let mut take = |pipeline: &mut Pipeline| {
+        pipeline.tell_all();
         while let Some(record) = pipeline.take(50) {
             let TrafficRecord::Flows(record) = record else { continue };
             told += record.flows.iter().map(|row| row.forward.packets + row.backward.packets).sum::<u64>();

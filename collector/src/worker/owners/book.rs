@@ -42,6 +42,15 @@ pub(super) struct Owner {
     pub(super) since: u64,
 }
 
+/// What was told of an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Of(Owner),
+    /// It had more owners lately than are kept here.
+    Before,
+    Nothing,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Version {
     /// Number of the change; 0: none.
@@ -165,8 +174,15 @@ impl Book {
     }
 
     /// The owner of an end as of the changes before `before`.
-    pub(super) fn at(&self, end: End, before: u64) -> Option<Owner> {
-        Self::version(self.flows.get(&end.key)?, end.low, before)
+    pub(super) fn at(&self, end: End, before: u64) -> Told {
+        let Some(ends) = self.flows.get(&end.key) else { return Told::Nothing };
+        let [low, high] = ends;
+        let [.., oldest] = if end.low { low } else { high };
+        match Self::version(ends, end.low, before) {
+            Some(owner) => Told::Of(owner),
+            None if oldest.change != 0 => Told::Before,
+            None => Told::Nothing,
+        }
     }
 
     /// The same for a flow that is forwarded.
@@ -180,14 +196,6 @@ impl Book {
             .iter()
             .find(|version| version.change != 0 && version.change < before)
             .map(|version| version.owner)
-    }
-
-    /// Whether an end had more owners lately than are kept.
-    pub(super) fn has_overflowed(&self, end: End) -> bool {
-        self.flows.get(&end.key).is_some_and(|[low, high]| {
-            let [.., oldest] = if end.low { low } else { high };
-            oldest.change != 0
-        })
     }
 
     pub(super) fn knows_foreign(&self) -> bool {

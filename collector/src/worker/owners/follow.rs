@@ -1,5 +1,5 @@
 //! How an interface's flows follow the news: each change when the packets before it are counted.
-use super::book::{Change, Owner};
+use super::book::{Change, Owner, Told};
 use super::event::End;
 use super::{DOUBT, Owners};
 use crate::flows::key::Key;
@@ -38,6 +38,8 @@ struct Waiting {
     slot: u32,
     end: End,
     since: u64,
+    /// When it is looked at again: later and later.
+    due: u64,
 }
 
 impl Cursor {
@@ -98,8 +100,13 @@ impl Owners {
     pub(in crate::worker) fn name_new(&self, cursor: &mut Cursor, flows: &mut Flows<'_>) {
         for slot in flows.pipeline.take_new_flows() {
             let Some(key) = flows.pipeline.key_of(slot) else { continue };
-            for low in [true, false] {
-                self.name(cursor, flows, (slot, End { key, low }));
+            let [low_here, high_here] = flows.pipeline.here(slot);
+            let is_forwarded = !low_here && !high_here;
+            for (low, here) in [(true, low_here), (false, high_here)] {
+                // nothing is told of an end that is on another machine
+                if here || is_forwarded {
+                    self.name(cursor, flows, (slot, End { key, low }), here);
+                }
             }
         }
     }
@@ -110,7 +117,8 @@ impl Owners {
         self.name_new(cursor, flows);
         self.name_unowned(cursor, flows);
         let mut waiting = std::mem::take(&mut cursor.waiting);
-        waiting.retain(|end| self.still_waits(cursor, flows, *end));
+        let now = flows.timeline.now();
+        waiting.retain_mut(|end| now < end.due || self.still_waits(cursor, flows, end));
         cursor.waiting = waiting;
     }
 
@@ -156,39 +164,31 @@ impl Owners {
         }
     }
 
-    fn name(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, (slot, end): (u32, End)) {
+    fn name(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, (slot, end): (u32, End), here: bool) {
         match self.owner(cursor, flows.own, end) {
             Some(owner) if !owner.held && is_of(flows, slot, &owner) => {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
-            Some(_) => self.wait(cursor, flows, (slot, end)),
-            None if self.may_be_told(flows.own, end) => self.wait(cursor, flows, (slot, end)),
-            None => {}
+            None if !here => {}
+            _ => self.wait(cursor, flows, (slot, end)),
         }
     }
 
     fn owner(&self, cursor: &Cursor, own: &OwnAddresses, end: End) -> Option<Owner> {
         match self.book.at(end, cursor.next) {
-            None if self.book.knows_foreign() && is_forwarded(own, &end.key) => {
+            Told::Of(owner) => Some(owner),
+            Told::Before => self.log.latest(end, cursor.next).map(|change| change.owner),
+            Told::Nothing if self.book.knows_foreign() && is_forwarded(own, &end.key) => {
                 self.book.at_foreign(end, cursor.next)
             }
-            None if self.book.has_overflowed(end) => {
-                self.log.latest(end, cursor.next).map(|change| change.owner)
-            }
-            found => found,
+            Told::Nothing => None,
         }
-    }
-
-    /// Nothing is told of an end that is on another machine.
-    fn may_be_told(&self, own: &OwnAddresses, end: End) -> bool {
-        let (address, _) = if end.low { end.key.low() } else { end.key.high() };
-        own.contains(&address) || own.is_group(&address)
     }
 
     fn wait(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, (slot, end): (u32, End)) {
         let since = flows.timeline.now();
         if cursor.waiting.len() < MOST_WAITING {
-            cursor.waiting.push(Waiting { slot, end, since });
+            cursor.waiting.push(Waiting { slot, end, since, due: since.saturating_add(UNTOLD) });
         } else {
             let mark = self.last_resort(cursor, flows, end);
             give(flows.pipeline, slot, end, mark);
@@ -196,8 +196,8 @@ impl Owners {
     }
 
     /// Gives an end its owner if there is one by now, and says whether it goes on waiting.
-    fn still_waits(&self, cursor: &Cursor, flows: &mut Flows<'_>, waiting: Waiting) -> bool {
-        let Waiting { slot, end, since } = waiting;
+    fn still_waits(&self, cursor: &Cursor, flows: &mut Flows<'_>, waiting: &mut Waiting) -> bool {
+        let Waiting { slot, end, since, .. } = *waiting;
         let is_another = flows.pipeline.key_of(slot) != Some(end.key);
         let has_one = flows.pipeline.owner(slot, end.low).quality != Match::None;
         if is_another || has_one {
@@ -212,6 +212,7 @@ impl Owners {
         };
         let mark = if is_decided { self.last_resort(cursor, flows, end) } else { None };
         let found = give(flows.pipeline, slot, end, mark);
+        waiting.due = since.saturating_add(HELD.min(age.saturating_mul(2)));
         !found && age < HELD
     }
 

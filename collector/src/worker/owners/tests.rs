@@ -71,6 +71,7 @@ impl Worker {
         let Self { owners, pipeline, own, timeline, cursor, .. } = self;
         owners.settle(cursor, &mut Flows { pipeline, own, timeline });
         owners.tick(timeline.now(), Some(cursor.next()));
+        self.pipeline.tell_all();
         while let Some(record) = self.pipeline.take(100) {
             if let TrafficRecord::Flows(record) = record {
                 record.flows.iter().for_each(|row| self.credit(row));
