@@ -249,7 +249,7 @@ fn record_shown(record: Record) -> Option<Value> {
         Record::Traffic { id, record } => return traffic_shown(id, record),
         Record::Done => json!({"event": "done"}),
         Record::OwnerEventsLost { events } => json!({"event": "owner_events_lost", "events": events}),
-        Record::Owners(_) | Record::Ready { .. } | Record::Alive => return None,
+        Record::Owners(_) | Record::Frames(_) | Record::Ready { .. } | Record::Alive => return None,
     })
 }
 

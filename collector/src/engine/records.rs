@@ -14,6 +14,7 @@ use crate::capture::live::Wanted;
 use crate::flows::own::OwnAddresses;
 use crate::interface::Link;
 use crate::window::Counting;
+use crate::worker::owners::frames::FramesRow;
 use crate::worker::packets::Packets;
 use crate::worker::records::{Command, Open, Record, Watch};
 use crate::worker::supervise::Event;
@@ -94,7 +95,17 @@ impl Engine {
                 self.owner_events_lost = self.owner_events_lost.saturating_add(events);
             }
             Record::Owners(owners) => self.owners_told(owners),
+            Record::Frames(rows) => self.frames_sent(&rows),
             Record::Ready { .. } | Record::Alive | Record::Done => {}
+        }
+    }
+
+    fn frames_sent(&mut self, rows: &[FramesRow]) {
+        for row in rows {
+            let captured = self.captures.iter().find(|capture| capture.index == Some(row.interface));
+            if let Some(id) = captured.and_then(|capture| capture.id) {
+                self.traffic.frames_sent(id, row.owner, row.sent);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Program;
+use super::owners::frames::FramesRow;
 use super::owners::numbers::OwnerRecord;
 use super::packets::Packets;
 use super::sandbox::Confinement;
@@ -20,7 +21,7 @@ pub const MOST_INTERFACES: usize = 64;
 const MOST_TEXT_BYTES: usize = 4_096;
 
 /// Both ends are the same file; another value is a programming error or an attack.
-pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), " records 2");
+pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), " records 3");
 
 /// An interface to open. Its id is the collector's own and never used twice in a worker's life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +102,8 @@ pub enum Record {
     Packets(Box<Packets>),
     /// What owners' numbers mean; before any flow refers to them. Numbers of an earlier worker mean nothing.
     Owners(Vec<OwnerRecord>),
+    /// Who sent frames that belong to no flow; after the owners it names.
+    Frames(Vec<FramesRow>),
     /// So many news of owners were lost since this was said last. They are told again when their sockets move on.
     OwnerEventsLost {
         events: u64,

@@ -62,6 +62,8 @@ pub struct Source {
     /// Of the ring, in bytes.
     pub events_bytes: usize,
     pub control: OwnedFd,
+    /// Why nobody is named who sends frames by an AF_PACKET socket; None where they are.
+    without_frames: Option<String>,
     held: Held,
 }
 
@@ -103,11 +105,17 @@ impl Outcome {
 
 impl Source {
     fn where_from(&self, pin_directory: &Path) -> String {
-        match &self.held {
+        let programs = match &self.held {
             Held::Links { attached } => {
                 format!("{} kernel programs, for as long as this collector runs", attached.len())
             }
             Held::Pins { .. } => format!("kernel programs pinned under {}", pin_directory.display()),
+        };
+        match &self.without_frames {
+            None => programs,
+            Some(reason) => {
+                format!("{programs}; frames that AF_PACKET sockets send have no owner: {reason}")
+            }
         }
     }
 }

@@ -40,7 +40,7 @@ fn story(leads_inside: bool) -> Vec<(OwnerId, u64, u64)> {
 }
 
 /// Whose pid is its number.
-struct Numbers;
+pub(super) struct Numbers;
 
 impl crate::attribution::Directory for Numbers {
     fn owner(&self, id: OwnerId) -> weir_shared::process::Owner {
