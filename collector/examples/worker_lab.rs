@@ -166,6 +166,7 @@ fn command(words: &[&str]) -> Option<Command> {
                 own,
                 window_millis: 1_000,
                 max_flows: 65_536,
+                connections: options.contains(&"connections"),
             })))
         }
         ["close", id] => Some(Command::Close { id: id.parse().ok()? }),
@@ -249,6 +250,7 @@ fn record_shown(record: Record) -> Option<Value> {
         Record::Traffic { id, record } => return traffic_shown(id, record),
         Record::Done => json!({"event": "done"}),
         Record::OwnerEventsLost { events } => json!({"event": "owner_events_lost", "events": events}),
+        Record::Connections(connections) => json!({"event": "connections", "connections": connections}),
         Record::Owners(_) | Record::Frames(_) | Record::Ready { .. } | Record::Alive => return None,
     })
 }

@@ -1,10 +1,11 @@
 //! From a flow's end to its socket: the kernel's own look-up for TCP, a table made once a round for what shares ports.
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::SocketEnd;
 use super::diag::{Diag, DiagError, LISTENING, NOT_TIME_WAIT};
 use super::namespaces::Namespaces;
-use super::processes::Identity;
+use super::processes::{Identity, Process};
 use super::questions::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
 use super::tables::{self, Table, TextTable};
@@ -21,6 +22,8 @@ pub(super) enum Located {
     Listeners(Vec<Socket>),
     /// Told by an event.
     Process(Identity),
+    /// Seen when the connection began.
+    Party(Arc<Process>),
     Later,
     Kernel,
     Nowhere(&'static str),
@@ -30,7 +33,7 @@ impl Located {
     pub(super) fn inodes(&self) -> impl Iterator<Item = u64> {
         let sockets: &[Socket] = match self {
             Self::Sockets(sockets) | Self::Listeners(sockets) => sockets,
-            Self::Process(_) | Self::Later | Self::Kernel | Self::Nowhere(_) => &[],
+            Self::Process(_) | Self::Party(_) | Self::Later | Self::Kernel | Self::Nowhere(_) => &[],
         };
         sockets.iter().map(|socket| socket.inode)
     }

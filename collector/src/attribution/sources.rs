@@ -26,8 +26,16 @@ impl Sources {
             None => format!(
                 "{sockets}, /proc and kernel events of connections: UDP of processes that live under 0.1 s stays unknown"
             ),
+            Some(_) if self.lacks_events() => format!(
+                "{sockets} and /proc, asked when connections begin: some of processes that live for milliseconds, and UDP of those under 0.1 s, stay unknown"
+            ),
             Some(_) => format!("{sockets} and /proc: processes that live under 0.1 s stay unknown"),
         }
+    }
+
+    /// Who begins a connection is told by nobody and has to be looked up.
+    pub(super) fn lacks_events(&self) -> bool {
+        self.no_events.is_some() && self.reads_all
     }
 
     pub(super) fn missing(&self) -> Vec<String> {
@@ -51,7 +59,7 @@ impl Sources {
         }
         if let Some(reason) = &self.no_events {
             missing.push(format!(
-                "connections of processes that live under 0.1 s stay unknown, as the kernel's events cannot be read: {reason}"
+                "many connections of processes that live under 0.1 s stay unknown, as the kernel's events cannot be read: {reason}"
             ));
         }
         missing

@@ -68,6 +68,11 @@ impl Owners {
         }
     }
 
+    /// Whether connections are to be told as soon as they begin: where nothing else says who begins them.
+    pub(super) fn wants_connections(&self) -> bool {
+        !self.programs.at_work && self.attribution.wants_connections()
+    }
+
     pub(super) fn is_asking(&self) -> bool {
         !self.open.is_empty()
     }

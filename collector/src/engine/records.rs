@@ -96,7 +96,7 @@ impl Engine {
             }
             Record::Owners(owners) => self.owners_told(owners),
             Record::Frames(rows) => self.frames_sent(&rows),
-            Record::Ready { .. } | Record::Alive | Record::Done => {}
+            Record::Connections(_) | Record::Ready { .. } | Record::Alive | Record::Done => {}
         }
     }
 
@@ -184,7 +184,8 @@ impl Engine {
         };
         let own = self.own_addresses(capture.and_then(|capture| capture.mac));
         let window_millis = self.window_millis();
-        Command::Open(Box::new(Open { id, wanted, own, window_millis, max_flows: MAX_FLOWS }))
+        let connections = self.owners.wants_connections();
+        Command::Open(Box::new(Open { id, wanted, own, window_millis, max_flows: MAX_FLOWS, connections }))
     }
 
     fn own_addresses(&self, mac: Option<[u8; 6]>) -> OwnAddresses {

@@ -7,6 +7,7 @@ use super::filter::Program;
 use super::owners::frames::FramesRow;
 use super::owners::numbers::OwnerRecord;
 use super::packets::Packets;
+use super::run::Connection;
 use super::sandbox::Confinement;
 use crate::capture::live::{OpenError, Wanted};
 use crate::flows::own::OwnAddresses;
@@ -31,6 +32,8 @@ pub struct Open {
     pub own: OwnAddresses,
     pub window_millis: u32,
     pub max_flows: u32,
+    /// Connections that begin are told at once.
+    pub connections: bool,
 }
 
 /// A live packet list.
@@ -104,6 +107,8 @@ pub enum Record {
     Owners(Vec<OwnerRecord>),
     /// Who sent frames that belong to no flow; after the owners it names.
     Frames(Vec<FramesRow>),
+    /// TCP connections that begin here, at once and ahead of their flows; where `Open` asks for them.
+    Connections(Vec<Connection>),
     /// So many news of owners were lost since this was said last. They are told again when their sockets move on.
     OwnerEventsLost {
         events: u64,
