@@ -87,6 +87,7 @@ impl Refresher {
             has_diag: locator.has_diag(),
             reads_all,
             hides_processes: !std::path::Path::new("/proc/1/stat").exists(),
+            has_events: events.is_some(),
             no_events,
         };
         let refresher = Self {

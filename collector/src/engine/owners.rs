@@ -40,6 +40,8 @@ const TOO_MANY: &str = "too many new flows at once to look all of them up";
 pub(super) struct Owners {
     pub(super) attribution: Attribution,
     pub(super) programs: ebpf::Outcome,
+    /// What it would be if the worker read what they tell.
+    loaded: ebpf::Outcome,
     /// Ends that came, and when.
     coming: VecDeque<(OpenEnd, Instant)>,
     /// Those that are asked about, and since when.
@@ -58,6 +60,7 @@ impl Owners {
         let asked = Instant::now();
         Self {
             attribution,
+            loaded: programs.clone(),
             programs,
             coming: VecDeque::new(),
             open: VecDeque::new(),
@@ -71,6 +74,16 @@ impl Owners {
     /// Whether connections are to be told as soon as they begin: where nothing else says who begins them.
     pub(super) fn wants_connections(&self) -> bool {
         !self.programs.at_work && self.attribution.wants_connections()
+    }
+
+    /// Takes in whether a new worker reads what kernel programs tell; `error` is empty where it does. True: that has changed.
+    pub(super) fn worker_reads(&mut self, error: String) -> bool {
+        let before = self.programs.at_work;
+        self.programs = self.loaded.as_read(&error);
+        if before && !self.programs.at_work {
+            tracing::warn!(error, "the capture worker cannot read what kernel programs tell of owners");
+        }
+        before != self.programs.at_work
     }
 
     pub(super) fn is_asking(&self) -> bool {

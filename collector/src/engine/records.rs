@@ -24,9 +24,15 @@ const MAX_FLOWS: u32 = 262_144;
 impl Engine {
     pub(super) fn worker_event(&mut self, event: Event) {
         match event {
-            Event::Started { pid, confinement } => {
+            Event::Started { pid, confinement, without_owners } => {
                 tracing::info!(pid, ?confinement, "the capture worker is confined and ready");
                 self.worker_facts.running = true;
+                if self.owners.worker_reads(without_owners) {
+                    // how owners are found has changed, and with it what the worker is to tell
+                    let changes = self.captures.close_all();
+                    self.order(changes);
+                    self.reconcile();
+                }
             }
             Event::Died { status, gap_start, retry_in, .. } => {
                 tracing::error!(status, ?retry_in, since = %gap_start, "the capture worker ended; it is started again");

@@ -71,6 +71,8 @@ pub enum Record {
     Ready {
         build: String,
         confinement: Confinement,
+        /// Why it cannot read who owns which flow, although it was to. Empty: it can, or need not.
+        without_owners: String,
     },
     Opened {
         id: u16,
@@ -161,8 +163,9 @@ impl Record {
             if text.len() > most { Err(RecordError::Bound(what)) } else { Ok(()) }
         };
         match self {
-            Self::Ready { build, confinement } => {
+            Self::Ready { build, confinement, without_owners } => {
                 text(build, 256, "the build")?;
+                text(without_owners, MOST_TEXT_BYTES, "a reason")?;
                 text(&confinement.landlock, 256, "Landlock's state")
             }
             Self::Failed { error, .. } => text(&error.to_string(), 2 * MOST_TEXT_BYTES, "an error"),

@@ -87,7 +87,7 @@ fn work(parent: Option<&str>, owners: Option<&str>) -> Result<(), WorkerError> {
     let parent = parent.and_then(|text| text.parse().ok()).map(Pid::from_raw).ok_or(WorkerError::Usage)?;
     prctl::set_name(c"weir-capture").map_err(WorkerError::Name)?;
     let seed = seed().map_err(WorkerError::Random)?;
-    let owners = owners.and_then(Handed::from_argument).and_then(map_owners);
+    let (owners, without_owners) = owners.map(map_owners).unwrap_or_default();
     let stdin = io::stdin();
     let confinement = sandbox::confine_worker(parent)?;
     let now = Clocks::read().map_err(WorkerError::Clock)?;
@@ -110,17 +110,19 @@ fn work(parent: Option<&str>, owners: Option<&str>) -> Result<(), WorkerError> {
         turn: 0,
         sent: 0,
     };
-    worker.outbox.tell(&Record::Ready { build: BUILD.to_owned(), confinement })?;
+    worker.outbox.tell(&Record::Ready { build: BUILD.to_owned(), confinement, without_owners })?;
     worker.run()
 }
 
-/// Without it packets are counted all the same.
-fn map_owners(handed: Handed) -> Option<Owners> {
-    Owners::open(handed)
-        .inspect_err(|error| {
-            eprintln!("weir-collector: capture worker: owners of flows cannot be read: {error}")
-        })
-        .ok()
+/// Without it packets are counted all the same; why there is none is told.
+fn map_owners(argument: &str) -> (Option<Owners>, String) {
+    let Some(handed) = Handed::from_argument(argument) else {
+        return (None, "no ring was handed down".to_owned());
+    };
+    match Owners::open(handed) {
+        Ok(owners) => (Some(owners), String::new()),
+        Err(error) => (None, error.to_string()),
+    }
 }
 
 /// Keys the flow tables' hashes: who sends packets must not be able to guess them.
