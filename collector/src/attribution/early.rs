@@ -219,7 +219,7 @@ mod tests {
         let connections = start(found, Arc::new(EventFd::new().unwrap())).unwrap();
         let ends = [stream.local_addr().unwrap(), stream.peer_addr().unwrap()];
         let [local, remote] = ends.map(|end| (end.ip(), end.port()));
-        let end = SocketEnd { protocol: TCP, local, remote, is_initiator: true };
+        let end = SocketEnd { protocol: TCP, local, remote, is_initiator: true, is_forwarded: false };
         connections.begin(vec![(end, clocks::wall_offset() + 5_000_000_000)]);
         let answer = told.recv_timeout(Duration::from_secs(20)).unwrap();
         let Question::Found { end: told_end, began, process } = answer else { panic!("{answer:?}") };

@@ -10,6 +10,7 @@ use super::questions::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
 use super::tables::{self, Table, TextTable};
 
+const PASSING: &str = "it passes through this machine";
 const KERNEL_PROTOCOL: &str = "its protocol has no sockets here";
 const KERNELS_OR_RAW: &str = "the kernel or a program with a raw socket may have sent it";
 const SEVERAL_RAW: &str = "several raw sockets may have sent it";
@@ -84,8 +85,11 @@ impl Locator {
 
     /// `patient`: a connection that waits to be accepted may be asked for again.
     pub(super) fn locate(&mut self, end: &SocketEnd, patient: bool) -> Located {
-        if let Some(pid) = self.namespaces.process_with(end.local.0) {
-            return self.foreign(pid, end, patient);
+        match self.namespaces.process_with(end.local.0) {
+            Some(pid) => return self.foreign(pid, end, patient),
+            // a socket here that is bound to no address would fit, and has nothing to do with it
+            None if end.is_forwarded => return Located::Nowhere(PASSING),
+            None => {}
         }
         match end.protocol {
             TCP => self.stream(end, patient),

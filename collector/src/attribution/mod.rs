@@ -61,6 +61,9 @@ pub struct SocketEnd {
     pub remote: (IpAddr, u16),
     /// This end sent the flow's first packet.
     pub is_initiator: bool,
+    /// Neither end has an address of this machine's own: only a network namespace behind it that has the address can have
+    /// the socket.
+    pub is_forwarded: bool,
 }
 
 /// Which sources are used, as the configuration names them.

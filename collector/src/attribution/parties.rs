@@ -61,7 +61,13 @@ mod tests {
 
     fn end(port: u16) -> SocketEnd {
         let here = std::net::IpAddr::from([127, 0, 0, 1]);
-        SocketEnd { protocol: 6, local: (here, port), remote: (here, 80), is_initiator: true }
+        SocketEnd {
+            protocol: 6,
+            local: (here, port),
+            remote: (here, 80),
+            is_initiator: true,
+            is_forwarded: false,
+        }
     }
 
     fn process(pid: u32) -> Arc<Process> {

@@ -75,7 +75,12 @@ impl Capture {
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
         if flow.identity.direction == FlowDirection::Forwarded {
+            let was_open = flow.facing.is_some();
             credit_forwarded(interface, flow, row, owning, (&initiators, &said));
+            let opened = flow.facing.filter(|side| !was_open && matches!(flow.sides.get(*side), Some(None)));
+            if let Some(side) = opened.filter(|_| self.open_ends.len() < MOST_OPEN_ENDS) {
+                self.open_ends.push((row.slot, row.generation, side));
+            }
             return;
         }
         for (side, _) in counted(flow, row, owning).into_iter().enumerate().filter(|(_, here)| *here) {
@@ -257,5 +262,6 @@ fn socket_end(identity: &FlowIdentity, side: usize) -> SocketEnd {
     let initiator = (identity.initiator, identity.initiator_port);
     let responder = (identity.responder, identity.responder_port);
     let (local, remote) = if side == 0 { (initiator, responder) } else { (responder, initiator) };
-    SocketEnd { protocol: identity.protocol, local, remote, is_initiator: side == 0 }
+    let is_forwarded = identity.direction == FlowDirection::Forwarded;
+    SocketEnd { protocol: identity.protocol, local, remote, is_initiator: side == 0, is_forwarded }
 }

@@ -35,7 +35,7 @@ impl Connection {
     /// As attribution has it.
     pub fn begun(&self) -> (SocketEnd, u64) {
         let Self { local, remote, began } = *self;
-        (SocketEnd { protocol: TCP, local, remote, is_initiator: true }, began)
+        (SocketEnd { protocol: TCP, local, remote, is_initiator: true, is_forwarded: false }, began)
     }
 }
 
