@@ -141,7 +141,8 @@ def said_by_weir(text):
 def said_by_nethogs(text):
     highest = {}
     for name, pid, sent, received in re.findall(r"^(.*)/(\d+)/\d+\t([\d.e+]+)\t([\d.e+]+)$", text, re.M):
-        key = (os.path.basename(name.split()[0]), int(pid)) if int(pid) else (None, name)
+        words = name.split()  # of a process that ended meanwhile there is no name
+        key = (os.path.basename(words[0]), int(pid)) if words and int(pid) else (None, name)
         highest[key] = max(highest.get(key, 0), float(sent) + float(received))
     given = collections.Counter()
     for (name, pid), size in highest.items():
@@ -152,9 +153,13 @@ def said_by_nethogs(text):
 def monitors(network):
     interface = network.watched
     weir = [os.path.join(HERE, "weir_live.sh"), BINARIES, interface, "processes"]
+    without_bpf = ["env", "WEIR_COLLECTOR__PROCESS__ATTRIBUTION=proc"] + weir
+    # what the kernel's events of connections take
+    without_events = ["setpriv", "--bounding-set=-perfmon,-sys_admin"] + without_bpf
     found = {
         "weir": (weir, said_by_weir),
-        "weir without BPF": (["env", "WEIR_COLLECTOR__PROCESS__ATTRIBUTION=proc"] + weir, said_by_weir),
+        "weir without BPF": (without_bpf, said_by_weir),
+        "weir without BPF and events": (without_events, said_by_weir),
         "nethogs": (["nethogs", "-t", "-C", "-v", "2", "-d", "1", interface], said_by_nethogs),
     }
     return {name: spec for name, spec in found.items() if installed(spec[0][0])}

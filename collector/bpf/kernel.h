@@ -61,6 +61,7 @@ static u64 (*bpf_get_socket_cookie)(void *context) = (void *)46;
 static struct bpf_sock *(*bpf_sk_fullsock)(struct bpf_sock *socket) = (void *)95;
 static void *(*bpf_sk_storage_get)(void *map, void *socket, void *value, u64 flags) = (void *)107;
 static long (*bpf_probe_read_user)(void *to, u32 bytes, const void *from) = (void *)112;
+static long (*bpf_probe_read_kernel)(void *to, u32 bytes, const void *from) = (void *)113;
 static long (*bpf_probe_read_kernel_str)(void *to, u32 bytes, const void *from) = (void *)115;
 static u64 (*bpf_get_netns_cookie)(void *context) = (void *)122;
 static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
@@ -120,10 +121,21 @@ struct task_struct {
 	char comm[16];
 };
 
+struct net {
+	u64 net_cookie;
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
 typedef struct {
 	int owned;
 } socket_lock_t;
+struct sock_common {
+	u16 skc_family;
+	possible_net_t skc_net;
+};
 struct sock {
+	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 };
 struct inet_sock {
@@ -137,6 +149,18 @@ struct tcp_sock {
 };
 struct socket {
 	struct sock *sk;
+};
+struct net_device {
+	u32 ifindex;
+	u16 hard_header_len;
+	possible_net_t nd_net;
+};
+struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
+	u32 len, tail;          /* tail: offset from head */
+	u16 network_header;     /* likewise */
+	u8 *head;
 };
 
 struct bpf_iter_meta {
@@ -152,6 +176,7 @@ struct bpf_iter__task_file {
 #pragma clang attribute pop
 
 enum { PF_KTHREAD = 0x200000 };           /* include/linux/sched.h */
+enum { AF_PACKET = 17 };                  /* include/linux/socket.h */
 enum { TCP_LISTEN = 10 };                 /* include/net/tcp_states.h */
 enum { SOCK_STREAM = 1, SOCK_RAW = 3 };   /* include/linux/net.h */
 enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58, SCTP = 132, UDP_LITE = 136 };

@@ -5,12 +5,13 @@
  * What is known of a socket (its maker, its user, how that is known) lies in the socket's own storage and dies with it.
  * A ring buffer carries one event for each piece of news: a socket, a 5-tuple it speaks, who uses it. Nothing is told
  * twice, so nearly every packet ends after two comparisons. No packet byte past the ports leaves this file, no packet is
- * changed or held up (every program returns 1), nobody is woken.
+ * changed or held up, nobody is woken.
  *
  *   cgroup/sock_create      who makes a socket, and what program that is
  *   cgroup_skb/egress       which 5-tuple it sends on, and who is using it
  *   cgroup_skb/ingress      which 5-tuple it receives on
  *   cgroup/getpeername4, 6  accept(2) that asks for the peer's address: which worker took the connection
+ *   tp_btf/net_dev_queue    who sends frames past the IP stack, by an AF_PACKET socket: they pass no cgroup
  *   iter/task_file          read once: sockets that are older than these programs
  *
  * The reader is collector/src/worker/owners; the layouts below are its contract, checked at the end of the file.
@@ -28,9 +29,10 @@ enum how {
 	LISTENER, /* made by the kernel for a listener's new connection; who takes it is not known yet */
 	ACCEPTED, /* took it with accept(2) */
 	SENT,     /* has sent on it */
+	FRAMED,   /* has sent frames on it, of whatever addresses: the socket has none */
 };
 
-enum kind { SOCKET_EVENT = 1, PROGRAM_EVENT = 2 };
+enum kind { SOCKET_EVENT = 1, PROGRAM_EVENT = 2, FRAMES_EVENT = 3 };
 
 /* A program in a process: exec(2) makes another one of the same pid. */
 struct program {
@@ -74,6 +76,14 @@ struct program_event {
 	char arguments[ARGUMENTS_BYTES];   /* each ended by a zero byte */
 };
 
+/* Frames without a 5-tuple that were sent by an AF_PACKET socket since the last such event of the socket. */
+struct frames_event {
+	u64 time;
+	u32 kind, interface; /* index, in the network namespace */
+	u64 frames, bytes, network_namespace;
+	struct owner owner;
+};
+
 /* ---- what is kept ---- */
 
 struct known {
@@ -83,7 +93,9 @@ struct known {
 	u32 generation;    /* of the reader that was told */
 	u32 told;
 	u32 tuples[4];     /* hashes of those told last */
-	u8 how, pad[7];
+	u8 how, pad[3];
+	u32 interface;     /* the one that these were sent on and not told of yet: */
+	u64 frames, bytes;
 };
 
 /* Mapped by the reader. */
@@ -239,45 +251,70 @@ INLINE int has_ports(u8 protocol)
 	return protocol == TCP || protocol == UDP || protocol == UDP_LITE || protocol == SCTP;
 }
 
+INLINE int is_icmp(u8 protocol)
+{
+	return protocol == ICMP || protocol == ICMPV6;
+}
+
+/* What the IP header says; where the transport header is. 20 bytes of it are there, 40 for IPv6. */
+INLINE u32 set_addresses(struct tuple *tuple, const u8 *header, int sent)
+{
+	u32 *source = sent ? tuple->local : tuple->remote, *destination = sent ? tuple->remote : tuple->local;
+
+	if (header[0] >> 4 == 4) {
+		tuple->protocol = header[9];
+		source[0] = *(u32 *)(header + 12);
+		destination[0] = *(u32 *)(header + 16);
+		return (header[0] & 15) * 4;
+	}
+	tuple->protocol = header[6];
+	tuple->is_ipv6 = 1;
+	__builtin_memcpy(source, header + 8, 16);
+	__builtin_memcpy(destination, header + 24, 16);
+	return 40;
+}
+
+INLINE void set_ports(struct tuple *tuple, const u16 head[4], int sent)
+{
+	u32 first = head[0], second = head[1], identifier = head[2], message = *(const u8 *)head;
+
+	/* values, or the compiler chooses between addresses with an "or", which the verifier refuses */
+	asm volatile("" : "+r"(first), "+r"(second), "+r"(identifier), "+r"(message));
+	if (is_icmp(tuple->protocol)) {
+		tuple->local_port = identifier;
+		tuple->remote_port = message;
+	} else {
+		tuple->local_port = sent ? first : second;
+		tuple->remote_port = sent ? second : first;
+	}
+}
+
 /* Fills in a packet's 5-tuple; 0 where the IP header is not there. */
 INLINE int read_tuple(struct __sk_buff *packet, struct tuple *tuple, int sent)
 {
 	u8 *data = (void *)(long)packet->data, *end = (void *)(long)packet->data_end;
-	u32 *source = sent ? tuple->local : tuple->remote, *destination = sent ? tuple->remote : tuple->local;
-	u32 transport = 40;
 	u16 head[4] = {};
 
-	if (data + 20 > end)
+	if (data + 20 > end || (data[0] >> 4 != 4 && data + 40 > end))
 		return 0;
-	if (data[0] >> 4 == 4) {
-		tuple->protocol = data[9];
-		source[0] = *(u32 *)(data + 12);
-		destination[0] = *(u32 *)(data + 16);
-		transport = (data[0] & 15) * 4;
-	} else {
-		if (data + 40 > end)
-			return 0;
-		tuple->protocol = data[6];
-		tuple->is_ipv6 = 1;
-		__builtin_memcpy(source, data + 8, 16);
-		__builtin_memcpy(destination, data + 24, 16);
-	}
-	int is_icmp = tuple->protocol == ICMP || tuple->protocol == ICMPV6;
+	u32 transport = set_addresses(tuple, data, sent);
 
-	if ((!has_ports(tuple->protocol) && !is_icmp) || bpf_skb_load_bytes(packet, transport, head, 8))
-		return 1;
-	if (is_icmp) {
-		tuple->local_port = head[2];
-		tuple->remote_port = *(u8 *)head;
-	} else {
-		tuple->local_port = sent ? head[0] : head[1];
-		tuple->remote_port = sent ? head[1] : head[0];
-	}
+	if ((has_ports(tuple->protocol) || is_icmp(tuple->protocol)) &&
+	    !bpf_skb_load_bytes(packet, transport, head, 8))
+		set_ports(tuple, head, sent);
 	return 1;
 }
 
+/* Tells tuples apart that were told last; never the 0 of an empty place. */
+INLINE u32 hash_of(const struct tuple *tuple)
+{
+	u32 hash = (tuple->local_port | (u32)tuple->remote_port << 16) ^ tuple->remote[0] ^ tuple->remote[3];
+
+	return (hash ^ (tuple->local[0] ^ tuple->local[3]) * 0x85ebca6b) * 0x9e3779b1 | 1;
+}
+
 /* Says whether there was room; what was not told is tried again with the next packet. */
-INLINE int tell_socket(const struct known *known, const struct tuple *tuple, struct bpf_sock *socket, int sent,
+INLINE int tell_socket(const struct known *known, const struct tuple *tuple, const struct bpf_sock *socket, int sent,
 		       struct control *control)
 {
 	struct socket_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
@@ -315,6 +352,15 @@ INLINE int may_tell(struct known *known)
 	return ++known->told <= MOST_TOLD_A_SECOND;
 }
 
+INLINE void note_told(struct known *known, u32 hash, u32 place, u32 generation)
+{
+	if (known->generation != generation) {
+		known->tuples[0] = known->tuples[1] = known->tuples[2] = known->tuples[3] = 0;
+		known->generation = generation;
+	}
+	known->tuples[place & 3] = hash;
+}
+
 INLINE int on_packet(struct __sk_buff *packet, const int sent)
 {
 	struct control *control_of_ours = control();
@@ -347,15 +393,13 @@ INLINE int on_packet(struct __sk_buff *packet, const int sent)
 
 	if (is_tcp) {
 		hash = (socket->src_port | (u32)socket->dst_port << 16) ^ socket->dst_ip4 ^ socket->dst_ip6[3];
+		hash = hash * 0x9e3779b1 | 1;
 	} else {
 		if (!read_tuple(packet, &tuple, sent))
 			return 1;
-		hash = (tuple.local_port | (u32)tuple.remote_port << 16) ^ tuple.remote[0] ^ tuple.remote[3];
-		hash ^= (tuple.local[0] ^ tuple.local[3]) * 0x85ebca6b;
-	}
-	hash = hash * 0x9e3779b1 | 1; /* never the 0 of an empty place */
-	if (!is_tcp)
+		hash = hash_of(&tuple);
 		place = hash >> 30;
+	}
 	if (known->generation == control_of_ours->generation && known->tuples[place & 3] == hash)
 		return 1; /* nothing new: nearly every packet ends here */
 
@@ -378,11 +422,7 @@ INLINE int on_packet(struct __sk_buff *packet, const int sent)
 	}
 	if (!tell_socket(known, &tuple, socket, sent, control_of_ours))
 		return 1;
-	if (known->generation != control_of_ours->generation) {
-		known->tuples[0] = known->tuples[1] = known->tuples[2] = known->tuples[3] = 0;
-		known->generation = control_of_ours->generation;
-	}
-	known->tuples[place & 3] = hash;
+	note_told(known, hash, place, control_of_ours->generation);
 	return 1;
 }
 
@@ -396,6 +436,124 @@ SEC("cgroup_skb/ingress")
 int ingress(struct __sk_buff *packet)
 {
 	return on_packet(packet, 0);
+}
+
+/* ---- frames past the IP stack ---- */
+
+enum { ETHERTYPE_IPV4 = 0x0008, ETHERTYPE_IPV6 = 0xdd86 }; /* as they lie in memory */
+enum { ETHERNET_HEADER = 14 };
+
+/* Fills in the 5-tuple that a sender has written into its frame. 0 where it has none that can be read: no IP, a later
+ * fragment, or one that the socket's ring holds (PACKET_TX_RING: only its link header lies in the buffer). */
+INLINE int read_frame(const struct sk_buff *frame, struct tuple *tuple)
+{
+	const u8 *network = frame->head + frame->network_header;
+	u32 link = frame->dev->hard_header_len, there = frame->tail - frame->network_header;
+	u8 header[40];
+	u16 head[4] = {}, type = 0;
+
+	if (link >= ETHERNET_HEADER && bpf_probe_read_kernel(&type, 2, network - 2))
+		return 0;
+	if (there > 0xffff || there < 20 || bpf_probe_read_kernel(header, 20, network))
+		return 0;
+	u8 version = header[0] >> 4;
+
+	if (link >= ETHERNET_HEADER && type != (version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6))
+		return 0;
+	if (version == 4 ? *(u16 *)(header + 6) & 0xff1f :
+			   version != 6 || there < 40 || bpf_probe_read_kernel(header + 20, 20, network + 20))
+		return 0;
+	u32 transport = set_addresses(tuple, header, 1);
+
+	if ((has_ports(tuple->protocol) || is_icmp(tuple->protocol)) && transport + 8 <= there &&
+	    !bpf_probe_read_kernel(head, 8, network + transport))
+		set_ports(tuple, head, 1);
+	return 1;
+}
+
+/* Frames that cannot be told now go with the next one. */
+INLINE void on_frame_without_tuple(struct known *known, const struct sk_buff *frame, struct control *control)
+{
+	struct net_device *interface = frame->dev;
+
+	if (known->interface != interface->ifindex) {
+		known->interface = interface->ifindex;
+		known->frames = known->bytes = 0;
+	}
+	known->frames++;
+	known->bytes += frame->len;
+	if (!may_tell(known)) {
+		COUNT(control->too_many);
+		return;
+	}
+	struct frames_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+
+	if (!event) {
+		COUNT(control->ring_full);
+		return;
+	}
+	event->time = bpf_ktime_get_boot_ns();
+	event->kind = FRAMES_EVENT;
+	event->interface = known->interface;
+	event->frames = known->frames;
+	event->bytes = known->bytes;
+	event->network_namespace = interface->nd_net.net->net_cookie;
+	event->owner = known->owner;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	COUNT(control->told);
+	known->frames = known->bytes = 0;
+}
+
+/* Runs for every packet of every program on its way to an interface, and ends here for all but those of AF_PACKET. A
+ * frame passes first in its sender's own system call; later, when a VLAN's queue hands it on, in whoever's, who is
+ * believed only as kin. */
+SEC("tp_btf/net_dev_queue")
+int frame_sent(u64 *arguments)
+{
+	struct sk_buff *frame = (void *)arguments[0];
+	struct sock *socket = frame->sk;
+
+	if (!socket || socket->__sk_common.skc_family != AF_PACKET)
+		return 0;
+	struct control *control_of_ours = control();
+	struct known *known = bpf_sk_storage_get(&SOCKETS, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!control_of_ours)
+		return 0;
+	if (!known) {
+		COUNT(control_of_ours->no_storage);
+		return 0;
+	}
+	if (!(task->flags & PF_KTHREAD) &&
+	    (known->owner.program.pid != task->tgid || known->owner.program.exec != (u32)task->self_exec_id ||
+	     known->how != FRAMED) &&
+	    is_kin_of_the_maker(known, task->group_leader)) {
+		set_owner(known, task, FRAMED);
+		if (!known->owner.maker)
+			known->owner.maker = known->owner.program.pid; /* no cgroup hook sees one made */
+		known->network_namespace = socket->__sk_common.skc_net.net->net_cookie;
+		tell_program(task, control_of_ours);
+	}
+	if (known->how != FRAMED)
+		return 0;
+	struct tuple tuple = {};
+
+	if (!read_frame(frame, &tuple)) {
+		on_frame_without_tuple(known, frame, control_of_ours);
+		return 0;
+	}
+	u32 hash = hash_of(&tuple), place = hash >> 30;
+
+	if (known->generation == control_of_ours->generation && known->tuples[place & 3] == hash)
+		return 0;
+	if (!may_tell(known)) {
+		COUNT(control_of_ours->too_many);
+		return 0;
+	}
+	if (tell_socket(known, &tuple, 0, 1, control_of_ours))
+		note_told(known, hash, place, control_of_ours->generation);
+	return 0;
 }
 
 /* ---- system calls ---- */
@@ -483,6 +641,7 @@ _Static_assert(sizeof(struct owner) == 48, "owner");
 _Static_assert(sizeof(struct tuple) == 40, "tuple");
 _Static_assert(sizeof(struct socket_event) == 120, "socket event");
 _Static_assert(sizeof(struct program_event) == 672, "program event");
+_Static_assert(sizeof(struct frames_event) == 88, "frames event");
 _Static_assert(sizeof(struct control) == 40, "control");
 
 /* Some of the helpers are for programs under a GPL-compatible licence. */

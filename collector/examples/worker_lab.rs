@@ -41,13 +41,16 @@ fn main() -> ExitCode {
         _ => {}
     }
     let owners = match arguments.as_slice() {
-        [word, directory] if word == "owners" => match ebpf::start(Mode::Ebpf, directory.as_ref()) {
-            Ok(started) => started.source,
-            Err(error) => {
-                eprintln!("{}", weir_shared::error::ErrorChain(&error));
-                return ExitCode::from(78);
+        [word, directory] if word.starts_with("owners") => {
+            match ebpf::start(Mode::Ebpf, directory.as_ref()) {
+                Ok(started) if word == "owners-unreadable" => started.source.map(unreadable),
+                Ok(started) => started.source,
+                Err(error) => {
+                    eprintln!("{}", weir_shared::error::ErrorChain(&error));
+                    return ExitCode::from(78);
+                }
             }
-        },
+        }
         _ => None,
     };
     let with_flows = owners.is_some();
@@ -69,6 +72,14 @@ fn main() -> ExitCode {
     });
     drop(reader); // it may still wait for a line
     if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A ring that cannot be mapped.
+fn unreadable(mut source: ebpf::Source) -> ebpf::Source {
+    if let Ok(nothing) = std::fs::File::open("/dev/null") {
+        source.events = nothing.into();
+    }
+    source
 }
 
 fn compile(expression: &str) -> ExitCode {
@@ -166,6 +177,7 @@ fn command(words: &[&str]) -> Option<Command> {
                 own,
                 window_millis: 1_000,
                 max_flows: 65_536,
+                connections: options.contains(&"connections"),
             })))
         }
         ["close", id] => Some(Command::Close { id: id.parse().ok()? }),
@@ -190,8 +202,8 @@ fn command(words: &[&str]) -> Option<Command> {
 
 fn shown(event: Event) -> Option<Value> {
     Some(match event {
-        Event::Started { pid, confinement } => {
-            json!({"event": "started", "pid": pid, "confinement": confinement})
+        Event::Started { pid, confinement, without_owners } => {
+            json!({"event": "started", "pid": pid, "confinement": confinement, "without_owners": without_owners})
         }
         Event::Died { status, at, gap_start, retry_in } => {
             json!({"event": "died", "status": status, "at": at, "gap_start": gap_start, "retry_millis": retry_in.as_millis()})
@@ -249,7 +261,8 @@ fn record_shown(record: Record) -> Option<Value> {
         Record::Traffic { id, record } => return traffic_shown(id, record),
         Record::Done => json!({"event": "done"}),
         Record::OwnerEventsLost { events } => json!({"event": "owner_events_lost", "events": events}),
-        Record::Owners(_) | Record::Ready { .. } | Record::Alive => return None,
+        Record::Connections(connections) => json!({"event": "connections", "connections": connections}),
+        Record::Owners(_) | Record::Frames(_) | Record::Ready { .. } | Record::Alive => return None,
     })
 }
 

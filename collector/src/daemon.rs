@@ -32,8 +32,10 @@ use crate::kept::{self, Kept};
 use crate::privilege::{self, PrivilegeError};
 use crate::rpc::{self, Socket};
 use crate::window::{self, Traffic};
+use crate::worker::Connection;
 use crate::worker::filter;
-use crate::worker::supervise::{Supervisor, WorkerHandle};
+use crate::worker::records::Record;
+use crate::worker::supervise::{Event, Supervisor, WorkerHandle};
 
 /// Messages on their way to the engine; a worker that is ahead of it waits.
 const INPUTS_WAITING: usize = 1_024;
@@ -99,6 +101,7 @@ fn run(common: &Common) -> Result<(), Failure> {
     let (listeners, bound) = listeners(&config)?;
     let mode = if programs.outcome.at_work { Mode::Ebpf } else { config.process.attribution };
     let attribution = Attribution::start(mode);
+    let connections = attribution.connections();
     privilege::narrow()?;
 
     let (input, inputs) = sync_channel(INPUTS_WAITING);
@@ -111,6 +114,13 @@ fn run(common: &Common) -> Result<(), Failure> {
         spawn_rpc(listeners, Handle { engine: input.clone(), journal }, stop.clone(), (worker, reload))?;
 
     let served = supervisor.run(|event| {
+        if let Event::Record(Record::Connections(begun)) = event {
+            // past the engine, which may be busy: their sockets are gone within milliseconds
+            if let Some(connections) = &connections {
+                connections.begin(begun.iter().map(Connection::begun).collect());
+            }
+            return;
+        }
         // fails only when the engine has ended, and then `join` below says why
         drop(input.send(Input::Worker(event)));
     });

@@ -325,7 +325,37 @@ sys.stdin.readline()
         local: (address, port),
         remote: (HERE, 9),
         is_initiator: true,
+        is_forwarded: false,
     };
     let owner = Asker::start().owner_of(end);
     assert_eq!((owner.pid, owner.quality), (Some(container.pid()), MatchQuality::Exact));
+}
+
+#[test]
+fn a_listener_here_has_nothing_that_another_machine_is_sent() {
+    let mut server = Child::python(
+        "
+import socket,sys
+s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('0.0.0.0',0))
+print(s.getsockname()[1],flush=True)
+sys.stdin.readline()
+",
+        &[],
+    );
+    let port = server.port();
+    let elsewhere = "198.51.100.77".parse().unwrap();
+    let mut asker = Asker::start();
+    let mut end = weir_collector::attribution::SocketEnd {
+        protocol: UDP,
+        local: (elsewhere, port),
+        remote: (HERE, 9),
+        is_initiator: false,
+        is_forwarded: true,
+    };
+    let answer = asker.ask_for(&end, None);
+    assert!(matches!(answer, Lookup::Never(reason) if reason.contains("passes through")), "{answer:?}");
+    // the same port at an address of this machine's is the server's
+    end.local.0 = HERE;
+    end.is_forwarded = false;
+    assert_eq!(asker.owner_of(end).pid, Some(server.pid()));
 }

@@ -393,6 +393,23 @@ fn a_worker_that_starts_again_is_told_everything_again() {
 }
 
 #[test]
+fn a_worker_that_cannot_read_the_ring_says_so_and_captures() {
+    needs_programs!("a_worker_that_cannot_read_the_ring_says_so_and_captures");
+    let network = Network::new();
+    let mut lab = network.lab_with(&[], &["owners-unreadable", NO_PINS]);
+    lab.say("open 1 lo");
+    lab.wait_for_id("opened", 1);
+    let started = lab.seen.iter().find(|event| event["event"] == "started").unwrap();
+    assert!(started["without_owners"].as_str().unwrap().contains("os error"), "{started}");
+    lab.finish();
+    let mut able = network.lab_with(&[], &["owners", NO_PINS]);
+    able.worker();
+    let started = able.seen.iter().find(|event| event["event"] == "started").unwrap();
+    assert_eq!(started["without_owners"], "");
+    able.finish();
+}
+
+#[test]
 fn the_object_is_what_the_source_compiles_to() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/bpf");
     let missing = ["clang-14", "llvm-strip-14"]

@@ -1,5 +1,6 @@
 //! Hard cases of who moved what. Whatever the grade, nobody gets what is another's; with kernel events all is named.
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -213,6 +214,38 @@ fn a_reused_pid_is_another_process() {
         }
         add_up(&scene.lab);
     });
+}
+
+/// What reading the kernel's events of connections takes.
+const WITHOUT_EVENTS: &str = "--bounding-set=-perfmon,-sys_admin";
+
+#[test]
+fn without_kernel_events_a_program_is_seen_as_soon_as_it_begins_a_connection() {
+    let mut lab = Lab::new();
+    lab.configure_collector(&attribution("proc"));
+    let ground = Ground::new(&lab.network, lab.folder());
+    let command = lab.collector_command();
+    let words: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+    // the collector stands behind what enters its network namespace
+    let collector = words.iter().position(|word| Path::new(word).is_absolute()).expect("the collector");
+    let mut limited = Command::new(command.get_program());
+    limited.args(&words[..collector]).args(["setpriv", WITHOUT_EVENTS]).args(&words[collector..]);
+    let running = Running::start("collector", &mut limited, &lab.path("collector.log"));
+    lab.collector = Some(running);
+    until("the collector answers", READY, || (lab.weir(&["status", "--json"]).code == 0).then_some(()));
+    let scene = Scene { ground, lab };
+    let (_, reason) = grade(&scene.lab);
+    assert!(reason.contains("asked when connections begin"), "{reason}");
+    let mut payload = 0;
+    for _ in 0..10 {
+        let mut command = scene.ground.command_as("s-passing", "tcp-upload", Place::Monitored);
+        payload += ran(command.args(["--rounds", "2", "--pause", "20", "--bytes", "10000"])).payload();
+    }
+    // they are gone before their first packet comes out of the ring
+    let share = scene.share(&[("s-passing", payload)]);
+    println!("without events: {:.2} % of the bytes of processes of 20 ms named", share * 100.0);
+    assert!(share > 0.3, "{share}");
+    add_up(&scene.lab);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use shared::process::{MatchQuality, Owner};
 use weir_shared as shared;
 
 use super::clocks::{self, Boot};
+use super::early::{self, Connections};
 use super::owners::Owners;
 use super::questions::{Answer, CLOSED, Ends, Question, Tallies, Verdict};
 use super::refresh::Refresher;
@@ -95,6 +96,8 @@ struct Thread {
     wake: Arc<EventFd>,
     tallies: Arc<Tallies>,
     sources: Sources,
+    /// Where nobody else tells who begins a connection.
+    connections: Option<Connections>,
     ended: bool,
 }
 
@@ -172,6 +175,16 @@ impl Attribution {
             self.asked.insert(*end, Asked { since: Instant::now(), began, answer: None });
         }
         Lookup::Later
+    }
+
+    /// Whether it helps to be told of connections as soon as they begin.
+    pub fn wants_connections(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| thread.connections.is_some())
+    }
+
+    /// Where to tell of them; None where it does not help.
+    pub fn connections(&self) -> Option<Connections> {
+        self.thread.as_ref().and_then(|thread| thread.connections.clone())
     }
 
     /// New flows appeared: what was asked since is looked up soon. Does nothing when nothing was asked.
@@ -322,12 +335,17 @@ impl Thread {
         let (ready, sources) = sync_channel(1);
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let tallies = Arc::new(Tallies::default());
+        let (found, woken) = (questions.clone(), Arc::clone(&wake));
         let ends =
             Ends { questions: heard, answers, wake: Arc::clone(&wake), tallies: Arc::clone(&tallies), boot };
         std::thread::Builder::new().name("attribution".to_owned()).spawn(move || {
             let opened = Refresher::open(ends, mode);
             let (refresher, opened) = match opened {
-                Ok((refresher, sources)) => (Some(refresher), Ok(sources)),
+                Ok((refresher, sources)) => {
+                    // by this thread, whose privileges it gets
+                    let connections = sources.lacks_events().then(|| early::start(found, woken)).flatten();
+                    (Some(refresher), Ok((sources, connections)))
+                }
                 Err(error) => (None, Err(std::io::Error::other(error))),
             };
             // fails only when the other half is gone already, and then the thread ends by itself
@@ -336,8 +354,8 @@ impl Thread {
                 refresher.run();
             }
         })?;
-        let sources = sources.recv().map_err(std::io::Error::other)??;
-        Ok(Self { questions, answers: told, wake, tallies, sources, ended: false })
+        let (sources, connections) = sources.recv().map_err(std::io::Error::other)??;
+        Ok(Self { questions, answers: told, wake, tallies, sources, connections, ended: false })
     }
 }
 
@@ -346,6 +364,7 @@ impl Drop for Thread {
         // it looks whether anybody still asks when it is woken, and after the questions' end is closed
         let (closed, _) = sync_channel(1);
         self.questions = closed;
+        self.connections = None;
         self.wake.write(1).ok();
     }
 }

@@ -88,8 +88,8 @@ impl Budget {
     }
 }
 
-/// Where the kernel does not say, nothing is left to spend.
-fn spent() -> Duration {
+/// This thread's time on a processor. Where the kernel does not say, nothing is left to spend.
+pub(super) fn spent() -> Duration {
     ClockId::CLOCK_THREAD_CPUTIME_ID.now().map_or(Duration::MAX, Duration::from)
 }
 
@@ -285,7 +285,8 @@ impl Look {
     }
 }
 
-fn socket_of(pid: u32, descriptor: u32) -> Option<u64> {
+/// The inode of the socket that a descriptor is.
+pub(super) fn socket_of(pid: u32, descriptor: u32) -> Option<u64> {
     let link = fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?;
     link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }

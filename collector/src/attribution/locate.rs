@@ -1,14 +1,16 @@
 //! From a flow's end to its socket: the kernel's own look-up for TCP, a table made once a round for what shares ports.
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::SocketEnd;
 use super::diag::{Diag, DiagError, LISTENING, NOT_TIME_WAIT};
 use super::namespaces::Namespaces;
-use super::processes::Identity;
+use super::processes::{Identity, Process};
 use super::questions::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
 use super::tables::{self, Table, TextTable};
 
+const PASSING: &str = "it passes through this machine";
 const KERNEL_PROTOCOL: &str = "its protocol has no sockets here";
 const KERNELS_OR_RAW: &str = "the kernel or a program with a raw socket may have sent it";
 const SEVERAL_RAW: &str = "several raw sockets may have sent it";
@@ -21,6 +23,8 @@ pub(super) enum Located {
     Listeners(Vec<Socket>),
     /// Told by an event.
     Process(Identity),
+    /// Seen when the connection began.
+    Party(Arc<Process>),
     Later,
     Kernel,
     Nowhere(&'static str),
@@ -30,7 +34,7 @@ impl Located {
     pub(super) fn inodes(&self) -> impl Iterator<Item = u64> {
         let sockets: &[Socket] = match self {
             Self::Sockets(sockets) | Self::Listeners(sockets) => sockets,
-            Self::Process(_) | Self::Later | Self::Kernel | Self::Nowhere(_) => &[],
+            Self::Process(_) | Self::Party(_) | Self::Later | Self::Kernel | Self::Nowhere(_) => &[],
         };
         sockets.iter().map(|socket| socket.inode)
     }
@@ -81,8 +85,11 @@ impl Locator {
 
     /// `patient`: a connection that waits to be accepted may be asked for again.
     pub(super) fn locate(&mut self, end: &SocketEnd, patient: bool) -> Located {
-        if let Some(pid) = self.namespaces.process_with(end.local.0) {
-            return self.foreign(pid, end, patient);
+        match self.namespaces.process_with(end.local.0) {
+            Some(pid) => return self.foreign(pid, end, patient),
+            // a socket here that is bound to no address would fit, and has nothing to do with it
+            None if end.is_forwarded => return Located::Nowhere(PASSING),
+            None => {}
         }
         match end.protocol {
             TCP => self.stream(end, patient),

@@ -2,7 +2,8 @@
 //!
 //! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers (`questions`): `diag`
 //! and `tables` say which socket an end belongs to, `holders` which processes hold it, `processes` and `units` what those
-//! are called. `events` keeps what a socket or a process that has gone can no longer tell. `ebpf` loads the kernel programs
+//! are called. `events` keeps what a socket or a process that has gone can no longer tell; where there are none, `early`
+//! looks connections up as soon as they begin. `ebpf` loads the kernel programs
 //! whose news the capture worker reads instead, where it may.
 use std::net::IpAddr;
 
@@ -13,12 +14,14 @@ mod book;
 mod clocks;
 mod diag;
 mod directory;
+mod early;
 pub mod ebpf;
 mod events;
 mod holders;
 mod locate;
 mod namespaces;
 mod owners;
+mod parties;
 mod processes;
 mod questions;
 mod refresh;
@@ -30,6 +33,7 @@ mod users;
 
 pub use book::Attribution;
 pub use directory::{Directory, Nobody, without_process};
+pub use early::Connections;
 
 /// An owner, for as long as the collector runs. Small numbers stand for those without a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +61,9 @@ pub struct SocketEnd {
     pub remote: (IpAddr, u16),
     /// This end sent the flow's first packet.
     pub is_initiator: bool,
+    /// Neither end has an address of this machine's own: only a network namespace behind it that has the address can have
+    /// the socket.
+    pub is_forwarded: bool,
 }
 
 /// Which sources are used, as the configuration names them.

@@ -117,6 +117,13 @@ fn effective_uid(status: &[u8]) -> Option<u32> {
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
+/// The process that a thread belongs to; of a process itself.
+pub(super) fn thread_group(thread: u32) -> Option<u32> {
+    let status = read(thread, "status").ok()?;
+    let text = String::from_utf8_lossy(&status);
+    text.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
+}
+
 /// Nearest first.
 fn parents(mut pid: u32) -> Vec<ParentProcess> {
     let mut parents = Vec::new();

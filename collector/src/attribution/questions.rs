@@ -29,6 +29,8 @@ pub(super) enum Question {
         /// When the flow began, nanoseconds since boot.
         began: Option<u64>,
     },
+    /// No question: who began a connection, and when, nanoseconds since boot.
+    Found { end: SocketEnd, began: u64, process: Arc<Process> },
     /// What a process is called that an event told of: pid and start in clock ticks.
     Details { pid: u32, start: u64 },
 }

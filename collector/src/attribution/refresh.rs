@@ -17,6 +17,7 @@ use super::clocks::Boot;
 use super::events::Events;
 use super::holders::{Held, Holders};
 use super::locate::{Located, Locator};
+use super::parties::Parties;
 use super::processes::{self, Identity, Process};
 use super::questions::{
     Answer, CLOSED, Ends, NO_HOLDER, NOT_READABLE, PATIENCE, Question, TOO_SLOW, Tallies, Verdict,
@@ -57,6 +58,8 @@ pub(super) struct Refresher {
     /// None: not allowed here.
     events: Option<Events>,
     holders: Holders,
+    /// Used where there are no events.
+    parties: Parties,
     users: Users,
     open: HashMap<SocketEnd, Open>,
     known: HashMap<u32, Arc<Process>>,
@@ -84,6 +87,7 @@ impl Refresher {
             has_diag: locator.has_diag(),
             reads_all,
             hides_processes: !std::path::Path::new("/proc/1/stat").exists(),
+            has_events: events.is_some(),
             no_events,
         };
         let refresher = Self {
@@ -95,6 +99,7 @@ impl Refresher {
             locator,
             events,
             holders: Holders::default(),
+            parties: Parties::default(),
             users: Users::default(),
             open: HashMap::new(),
             known: HashMap::new(),
@@ -169,6 +174,10 @@ impl Refresher {
                 Ok(Question::Owner { end, began }) => {
                     self.open.insert(end, Open { since: Instant::now(), began });
                 }
+                Ok(Question::Found { end, began, process }) => {
+                    self.alive.insert(process.identity.pid, process.identity.start);
+                    self.parties.remember(end, began, process);
+                }
                 Ok(Question::Details { pid, start }) => self.tell_details(pid, start),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
@@ -193,9 +202,10 @@ impl Refresher {
         for (end, open) in &self.open {
             let patient = now.saturating_duration_since(open.since) < ACCEPT_PATIENCE;
             let party = self.events.as_ref().and_then(|events| events.party(end, open.began));
-            let place = match party {
-                Some(party) => Located::Process(party.identity.clone()),
-                None => self.locator.locate(end, patient),
+            let place = match (party, self.parties.of(end, open.began)) {
+                (Some(party), _) => Located::Process(party.identity.clone()),
+                (None, Some(process)) => Located::Party(process),
+                (None, None) => self.locator.locate(end, patient),
             };
             // its event may be on the way: the socket was closed after the events were read
             let wait =
@@ -227,6 +237,9 @@ impl Refresher {
             Located::Sockets(sockets) => (sockets, MatchQuality::Exact),
             Located::Listeners(sockets) => (sockets, MatchQuality::Listener),
             Located::Process(identity) => return Some(self.party(&identity)),
+            Located::Party(process) => {
+                return Some(Verdict::Held { processes: vec![process], quality: MatchQuality::Exact });
+            }
             Located::Later => return None,
             Located::Kernel => return Some(Verdict::Kernel),
             Located::Nowhere(reason) => return Some(Verdict::Nobody(reason)),

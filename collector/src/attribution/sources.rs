@@ -15,19 +15,29 @@ pub(super) struct Sources {
     pub(super) reads_all: bool,
     /// Other users' processes are not even listed (hidepid, proc(5)).
     pub(super) hides_processes: bool,
-    /// Why kernel events are not there; None: they are.
+    /// Kernel events tell who begins and ends connections.
+    pub(super) has_events: bool,
+    /// Why they are not there although they were wished for.
     pub(super) no_events: Option<String>,
 }
 
 impl Sources {
     pub(super) fn describe(&self) -> String {
         let sockets = if self.has_diag { "netlink sock_diag" } else { "/proc/net" };
-        match self.no_events {
-            None => format!(
+        match self.has_events {
+            true => format!(
                 "{sockets}, /proc and kernel events of connections: UDP of processes that live under 0.1 s stays unknown"
             ),
-            Some(_) => format!("{sockets} and /proc: processes that live under 0.1 s stay unknown"),
+            false if self.lacks_events() => format!(
+                "{sockets} and /proc, asked when connections begin: some of processes that live for milliseconds, and UDP of those under 0.1 s, stay unknown"
+            ),
+            false => format!("{sockets} and /proc: processes that live under 0.1 s stay unknown"),
         }
+    }
+
+    /// Who begins a connection is told by nobody and has to be looked up.
+    pub(super) fn lacks_events(&self) -> bool {
+        !self.has_events && self.reads_all
     }
 
     pub(super) fn missing(&self) -> Vec<String> {
@@ -51,7 +61,7 @@ impl Sources {
         }
         if let Some(reason) = &self.no_events {
             missing.push(format!(
-                "connections of processes that live under 0.1 s stay unknown, as the kernel's events cannot be read: {reason}"
+                "many connections of processes that live under 0.1 s stay unknown, as the kernel's events cannot be read: {reason}"
             ));
         }
         missing

@@ -23,7 +23,7 @@ fn socket(protocol: u8, local: (IpAddr, u16), remote: (IpAddr, u16), inode: u64)
 }
 
 fn end(protocol: u8, port: u16, is_initiator: bool) -> SocketEnd {
-    SocketEnd { protocol, local: (HERE, port), remote: (THERE, 53), is_initiator }
+    SocketEnd { protocol, local: (HERE, port), remote: (THERE, 53), is_initiator, is_forwarded: false }
 }
 
 fn inodes(sockets: &[Socket]) -> Vec<u64> {
@@ -71,7 +71,13 @@ fn a_group_reaches_everybody_bound_to_the_port() {
     let group = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251));
     let sockets =
         vec![socket(UDP, (ANY_4, 5_353), (ANY_4, 0), 1), socket(UDP, (group, 5_353), (ANY_4, 0), 2)];
-    let end = SocketEnd { protocol: UDP, local: (group, 5_353), remote: (THERE, 5_353), is_initiator: false };
+    let end = SocketEnd {
+        protocol: UDP,
+        local: (group, 5_353),
+        remote: (THERE, 5_353),
+        is_initiator: false,
+        is_forwarded: false,
+    };
     assert_eq!(Table::new(sockets).of(&end).len(), 2);
 }
 

@@ -203,7 +203,7 @@ fn activate(wanted: &Wanted) -> Result<Capture<Active>, OpenError> {
 
 /// On the live handle: only there does libpcap know that a VLAN tag is in the metadata and not in the frame. Not by
 /// pcap_setfilter, which filters the first block in user space, where `inbound` cannot be told.
-fn filter(capture: &Capture<Active>, expression: &str) -> Result<Option<Program>, OpenError> {
+pub(super) fn filter(capture: &Capture<Active>, expression: &str) -> Result<Option<Program>, OpenError> {
     if expression.trim().is_empty() {
         return Ok(None);
     }
@@ -218,14 +218,14 @@ fn filter(capture: &Capture<Active>, expression: &str) -> Result<Option<Program>
     Program::from_pcap(&compiled).map(Some).map_err(|error| bad(error.to_string()))
 }
 
-fn attach(descriptor: BorrowedFd<'_>, program: &Program) -> std::io::Result<()> {
+pub(super) fn attach(descriptor: BorrowedFd<'_>, program: &Program) -> std::io::Result<()> {
     let instructions = program.instructions().iter();
     let raw: Vec<_> =
         instructions.map(|i| socket2::SockFilter::new(i.code, i.jump_true, i.jump_false, i.k)).collect();
     socket2::SockRef::from(&descriptor).attach_filter(&raw)
 }
 
-fn refusal(step: &str, wanted: &Wanted, error: pcap::Error) -> OpenError {
+pub(super) fn refusal(step: &str, wanted: &Wanted, error: pcap::Error) -> OpenError {
     let reason = message(error);
     let says = |part: &str| reason.contains(part);
     if says("ermission") || says("not permitted") {
@@ -239,7 +239,7 @@ fn refusal(step: &str, wanted: &Wanted, error: pcap::Error) -> OpenError {
     }
 }
 
-fn message(error: pcap::Error) -> String {
+pub(super) fn message(error: pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(message) => message,
         other => other.to_string(),
@@ -247,7 +247,7 @@ fn message(error: pcap::Error) -> String {
 }
 
 /// With `Precision::Nano` the field named for microseconds holds nanoseconds.
-fn nanoseconds(seconds: i64, nanoseconds: i64) -> u64 {
+pub(super) fn nanoseconds(seconds: i64, nanoseconds: i64) -> u64 {
     let whole = u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000_000);
     whole.saturating_add(u64::try_from(nanoseconds).unwrap_or(0))
 }

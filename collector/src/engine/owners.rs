@@ -40,6 +40,8 @@ const TOO_MANY: &str = "too many new flows at once to look all of them up";
 pub(super) struct Owners {
     pub(super) attribution: Attribution,
     pub(super) programs: ebpf::Outcome,
+    /// What it would be if the worker read what they tell.
+    loaded: ebpf::Outcome,
     /// Ends that came, and when.
     coming: VecDeque<(OpenEnd, Instant)>,
     /// Those that are asked about, and since when.
@@ -58,6 +60,7 @@ impl Owners {
         let asked = Instant::now();
         Self {
             attribution,
+            loaded: programs.clone(),
             programs,
             coming: VecDeque::new(),
             open: VecDeque::new(),
@@ -66,6 +69,21 @@ impl Owners {
             looked: None,
             unasked: 0,
         }
+    }
+
+    /// Whether connections are to be told as soon as they begin: where nothing else says who begins them.
+    pub(super) fn wants_connections(&self) -> bool {
+        !self.programs.at_work && self.attribution.wants_connections()
+    }
+
+    /// Takes in whether a new worker reads what kernel programs tell; `error` is empty where it does. True: that has changed.
+    pub(super) fn worker_reads(&mut self, error: String) -> bool {
+        let before = self.programs.at_work;
+        self.programs = self.loaded.as_read(&error);
+        if before && !self.programs.at_work {
+            tracing::warn!(error, "the capture worker cannot read what kernel programs tell of owners");
+        }
+        before != self.programs.at_work
     }
 
     pub(super) fn is_asking(&self) -> bool {
@@ -148,7 +166,9 @@ impl Engine {
         let mut added = false;
         while let Some((end, since)) = self.owners.coming.pop_front() {
             let waited = now.saturating_duration_since(since);
-            if !self.traffic.is_open(&end) {
+            // of a namespace behind this machine kernel programs tell everything
+            let is_theirs = self.owners.programs.at_work && end.end.is_forwarded;
+            if is_theirs || !self.traffic.is_open(&end) {
                 continue;
             }
             if waited >= theirs + PATIENCE {
@@ -167,6 +187,9 @@ impl Engine {
     }
 
     fn nobody(&mut self, end: &OpenEnd, reason: &'static str) {
+        if end.end.is_forwarded {
+            return; // it passes through, as is believed
+        }
         let owner = self.owners.attribution.unknown(reason);
         self.traffic.assign(end, owner, MatchQuality::Unknown);
     }

@@ -14,6 +14,7 @@ use crate::capture::live::Wanted;
 use crate::flows::own::OwnAddresses;
 use crate::interface::Link;
 use crate::window::Counting;
+use crate::worker::owners::frames::FramesRow;
 use crate::worker::packets::Packets;
 use crate::worker::records::{Command, Open, Record, Watch};
 use crate::worker::supervise::Event;
@@ -23,9 +24,15 @@ const MAX_FLOWS: u32 = 262_144;
 impl Engine {
     pub(super) fn worker_event(&mut self, event: Event) {
         match event {
-            Event::Started { pid, confinement } => {
+            Event::Started { pid, confinement, without_owners } => {
                 tracing::info!(pid, ?confinement, "the capture worker is confined and ready");
                 self.worker_facts.running = true;
+                if self.owners.worker_reads(without_owners) {
+                    // how owners are found has changed, and with it what the worker is to tell
+                    let changes = self.captures.close_all();
+                    self.order(changes);
+                    self.reconcile();
+                }
             }
             Event::Died { status, gap_start, retry_in, .. } => {
                 tracing::error!(status, ?retry_in, since = %gap_start, "the capture worker ended; it is started again");
@@ -94,7 +101,17 @@ impl Engine {
                 self.owner_events_lost = self.owner_events_lost.saturating_add(events);
             }
             Record::Owners(owners) => self.owners_told(owners),
-            Record::Ready { .. } | Record::Alive | Record::Done => {}
+            Record::Frames(rows) => self.frames_sent(&rows),
+            Record::Connections(_) | Record::Ready { .. } | Record::Alive | Record::Done => {}
+        }
+    }
+
+    fn frames_sent(&mut self, rows: &[FramesRow]) {
+        for row in rows {
+            let captured = self.captures.iter().find(|capture| capture.index == Some(row.interface));
+            if let Some(id) = captured.and_then(|capture| capture.id) {
+                self.traffic.frames_sent(id, row.owner, row.sent);
+            }
         }
     }
 
@@ -173,7 +190,8 @@ impl Engine {
         };
         let own = self.own_addresses(capture.and_then(|capture| capture.mac));
         let window_millis = self.window_millis();
-        Command::Open(Box::new(Open { id, wanted, own, window_millis, max_flows: MAX_FLOWS }))
+        let connections = self.owners.wants_connections();
+        Command::Open(Box::new(Open { id, wanted, own, window_millis, max_flows: MAX_FLOWS, connections }))
     }
 
     fn own_addresses(&self, mac: Option<[u8; 6]>) -> OwnAddresses {

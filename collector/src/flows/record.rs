@@ -162,6 +162,8 @@ pub enum Match {
     Shared,
     /// A socket of the kernel's own.
     Kernel,
+    /// It sent frames with the end's addresses past the IP stack, from this machine, whose addresses they need not be.
+    Frames,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,11 +27,13 @@ pub(super) fn close(
     record: &WindowRecord,
     (rows, session): (usize, u64),
 ) -> InterfaceWindow {
-    let (before, now) = (&capture.before, &record.counters);
-    let captured =
-        RxTx { rx: count(now.received.since(before.received)), tx: count(now.sent.since(before.sent)) };
+    let now = &record.counters;
+    let captured = RxTx {
+        rx: count(now.received.since(capture.before.received)),
+        tx: count(now.sent.since(capture.before.sent)),
+    };
     let no_flow = minus(minus(captured, capture.told), untold(capture, record));
-    credit_no_flow(interface, no_flow, record, session);
+    credit_no_flow(capture, interface, no_flow, record, session);
     let mut window = InterfaceWindow {
         interface: capture.name.clone(),
         in_totals: capture.in_totals,
@@ -52,7 +54,7 @@ pub(super) fn close(
         ),
         ..InterfaceWindow::default()
     };
-    grown(&mut window, before, now);
+    grown(&mut window, &capture.before, now);
     window.tcp.round_trip_micros_max = record.highest_round_trip_micros;
     capture.window_ended(record, captured);
     interface.window += 1;
@@ -60,10 +62,13 @@ pub(super) fn close(
 }
 
 /// ARP, malformed, cut before the addresses: what remains once everything else is told.
-fn credit_no_flow(interface: &mut Interface, traffic: RxTx, record: &WindowRecord, session: u64) {
-    if traffic.is_zero() {
-        return;
-    }
+fn credit_no_flow(
+    capture: &mut Capture,
+    interface: &mut Interface,
+    traffic: RxTx,
+    record: &WindowRecord,
+    session: u64,
+) {
     let end = record.start.saturating_add(record.length);
     let said = Said {
         window: interface.window,
@@ -73,8 +78,11 @@ fn credit_no_flow(interface: &mut Interface, traffic: RxTx, record: &WindowRecor
         last_seen: end,
         protocols: Protocols::default(),
     };
-    let share = Share { traffic, payload: [0; 2] };
-    interface.owners.add(OwnerId::NO_FLOW, MatchQuality::Kernel, &share, &said);
+    let traffic = capture.frames.credit(interface, traffic, &said);
+    if !traffic.is_zero() {
+        let share = Share { traffic, payload: [0; 2] };
+        interface.owners.add(OwnerId::NO_FLOW, MatchQuality::Kernel, &share, &said);
+    }
 }
 
 fn grown(window: &mut InterfaceWindow, before: &Counters, now: &Counters) {

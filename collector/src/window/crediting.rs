@@ -40,7 +40,7 @@ impl Owning {
     fn of(&self, mark: OwnerMark) -> Option<(OwnerId, MatchQuality)> {
         let quality = match mark.quality {
             Match::None => return None,
-            Match::Exact => MatchQuality::Exact,
+            Match::Exact | Match::Frames => MatchQuality::Exact,
             Match::Listener => MatchQuality::Listener,
             Match::Shared => MatchQuality::Shared,
             Match::Kernel => return Some((OwnerId::KERNEL, MatchQuality::Kernel)),
@@ -75,10 +75,15 @@ impl Capture {
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
         if flow.identity.direction == FlowDirection::Forwarded {
+            let was_open = flow.facing.is_some();
             credit_forwarded(interface, flow, row, owning, (&initiators, &said));
+            let opened = flow.facing.filter(|side| !was_open && matches!(flow.sides.get(*side), Some(None)));
+            if let Some(side) = opened.filter(|_| self.open_ends.len() < MOST_OPEN_ENDS) {
+                self.open_ends.push((row.slot, row.generation, side));
+            }
             return;
         }
-        for (side, _) in flow.identity.direction.here().into_iter().enumerate().filter(|(_, here)| *here) {
+        for (side, _) in counted(flow, row, owning).into_iter().enumerate().filter(|(_, here)| *here) {
             let told = row.owners.get(side).and_then(|mark| owning.of(*mark));
             let found = told.or_else(|| by_protocol(&flow.identity, side));
             if let Some((owner, quality)) = found {
@@ -105,6 +110,9 @@ impl Capture {
         else {
             return;
         };
+        if flow.is_sent_from_here() {
+            return;
+        }
         settle(interface, flow, end.side, found, session, &Share::default());
     }
 
@@ -112,7 +120,7 @@ impl Capture {
         let ends = std::mem::take(&mut self.open_ends);
         let open = ends.into_iter().filter_map(|(slot, generation, side)| {
             let flow = self.mirror.get(slot).filter(|flow| flow.generation == generation)?;
-            let known = flow.sides.get(side)?.is_some();
+            let known = flow.sides.get(side)?.is_some() || flow.is_sent_from_here();
             (!known).then(|| OpenEnd {
                 capture: id,
                 slot,
@@ -144,6 +152,15 @@ impl Capture {
     }
 }
 
+/// The ends that are on this machine. A frame need not bear this machine's addresses: what a program here has sent to a
+/// group in another's name, as DHCP clients do, is its own, and nobody's here who would receive it.
+fn counted(flow: &Flow, row: &FlowNews, owning: &Owning) -> [bool; 2] {
+    let [mark, _] = row.owners;
+    let is_frames = mark.quality == Match::Frames && owning.of(mark).is_some();
+    let comes_in = flow.identity.direction == FlowDirection::Ingress;
+    if comes_in && (is_frames || flow.is_sent_from_here()) { [true, false] } else { flow.identity.here() }
+}
+
 /// A process in a network namespace behind this machine has its flow on the interface that leads to it. On all others,
 /// and where no such process is known, the flow is passing through: so it counts once over interfaces.
 fn credit_forwarded(
@@ -153,12 +170,13 @@ fn credit_forwarded(
     owning: &Owning,
     (initiators, said): (&Share, &Said),
 ) {
-    if let Some(side) = flow.learn_facing(row)
+    let side = flow.learn_facing(row).map(|facing| side_of_owner(facing, row));
+    if let Some(side) = side
         && let Some(found) = row.owners.get(side).and_then(|mark| owning.of(*mark))
     {
         settle(interface, flow, side, found, owning.session, initiators);
     }
-    let known = flow.facing.and_then(|side| Some((side, flow.sides.get(side).copied().flatten()?)));
+    let known = side.and_then(|side| Some((side, flow.sides.get(side).copied().flatten()?)));
     let (owner, quality, share) = match known {
         Some((side, (owner, quality))) => (owner, quality, oriented(initiators, side)),
         None => {
@@ -167,6 +185,13 @@ fn credit_forwarded(
         }
     };
     interface.owners.add(owner, quality, &share, said);
+}
+
+/// Whose packets the interface receives; or whose it sends, where a program on this machine makes them up.
+fn side_of_owner(facing: usize, row: &FlowNews) -> usize {
+    let behind = 1 - facing;
+    let sends = row.owners.get(behind).is_some_and(|mark| mark.quality == Match::Frames);
+    if sends { behind } else { facing }
 }
 
 /// What nobody was known for in this and earlier windows moves to the owner. `coming` is in the flow's share already and
@@ -183,31 +208,42 @@ fn settle(
     if place.replace((owner, quality)).is_some() {
         return;
     }
+    let is_local = flow.identity.direction == FlowDirection::Local;
+    if !is_local && flow.sides.get(1 - side).is_some_and(Option::is_some) {
+        return; // what it moved until now is the other's
+    }
     let mut window = flow.share;
     window.take(coming);
     let here = flow.window == interface.window;
     let (window, before) =
         if here { (window, flow.share_before) } else { (Share::default(), flow.share_before) };
     let mut said = said(flow, interface.window, session, flow.last_seen);
-    let is_forwarded = flow.identity.direction == FlowDirection::Forwarded;
     for (share, number) in [(window, interface.window), (before, 0)] {
         let share = oriented(&share, side);
         if share == Share::default() {
             continue;
         }
-        if is_forwarded {
-            // what came in is what the owner sent
-            let passed = Share { payload: [0; 2], ..share.mirrored() };
-            interface.owners.take(OwnerId::FORWARDED, &passed, number, session);
-        } else {
-            interface.owners.take(OwnerId::UNKNOWN, &share, number, session);
-        }
+        let (nobody, nobodys) = nobodys(flow, side, &share);
+        interface.owners.take(nobody, &nobodys, number, session);
         said.window = interface.window;
         if number == 0 {
             interface.owners.add_earlier(owner, quality, &share, &said);
         } else {
             interface.owners.add(owner, quality, &share, &said);
         }
+    }
+}
+
+/// Who stood for the owner of a side until it was known, and what it had been given of the side's share.
+fn nobodys(flow: &Flow, side: usize, share: &Share) -> (OwnerId, Share) {
+    match flow.identity.direction {
+        FlowDirection::Forwarded => {
+            // as the interface sees it: what came in is what the side that it leads to has sent
+            let passed = if flow.facing == Some(side) { share.mirrored() } else { *share };
+            (OwnerId::FORWARDED, Share { payload: [0; 2], ..passed })
+        }
+        FlowDirection::Ingress if side == 0 => (OwnerId::UNKNOWN, share.mirrored()),
+        _ => (OwnerId::UNKNOWN, *share),
     }
 }
 
@@ -226,5 +262,6 @@ fn socket_end(identity: &FlowIdentity, side: usize) -> SocketEnd {
     let initiator = (identity.initiator, identity.initiator_port);
     let responder = (identity.responder, identity.responder_port);
     let (local, remote) = if side == 0 { (initiator, responder) } else { (responder, initiator) };
-    SocketEnd { protocol: identity.protocol, local, remote, is_initiator: side == 0 }
+    let is_forwarded = identity.direction == FlowDirection::Forwarded;
+    SocketEnd { protocol: identity.protocol, local, remote, is_initiator: side == 0, is_forwarded }
 }

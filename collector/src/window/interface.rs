@@ -5,6 +5,7 @@ use weir_shared::live::SecondSeries;
 use weir_shared::report::{Count, RxTx};
 
 use super::crediting::Owning;
+use super::frames::Frames;
 use super::hosts::{self, Hosts, Said};
 use super::mirror::{self, Flow, Mirror};
 use super::owners::Owners;
@@ -101,6 +102,8 @@ pub(super) struct Capture {
     pub told: RxTx,
     /// Flows of the open window that were told in sums only.
     pub summed: (u64, RxTx),
+    /// Frames of no flow that programs sent.
+    pub frames: Frames,
     /// Slot, generation and side of ends whose owner is to be found.
     pub open_ends: Vec<(u32, u32, usize)>,
     /// Captured in closed windows, and their length.
@@ -126,6 +129,7 @@ impl Capture {
             addresses: Addresses::new(65_536, SEED),
             told: RxTx::default(),
             summed: (0, RxTx::default()),
+            frames: Frames::default(),
             open_ends: Vec::new(),
             closed: RxTx::default(),
             closed_nanos: 0,

@@ -183,6 +183,11 @@ impl Flow {
         self.facing
     }
 
+    /// A program on this machine made up the address that it comes from.
+    pub(super) fn is_sent_from_here(&self) -> bool {
+        self.identity.direction == FlowDirection::Ingress && matches!(self.sides, [Some(_), _])
+    }
+
     pub(super) fn is_flow(&self) -> bool {
         self.identity.kind == FlowKind::Flow
     }

@@ -2,6 +2,7 @@
 //! totals since the start. What comes in is checked: a worker that was taken over can send anything.
 mod closing;
 mod crediting;
+mod frames;
 mod hosts;
 mod interface;
 mod lists;
@@ -183,6 +184,14 @@ impl Traffic {
             }
         }
         Ok(())
+    }
+
+    /// A program, by the worker's number, has sent frames of no flow. They count when the window ends.
+    pub fn frames_sent(&mut self, id: u16, owner: u32, sent: Tally) {
+        let known = self.owning.marks.get(&owner).copied();
+        if let Some((capture, owner)) = self.captures.get_mut(&id).zip(known) {
+            capture.frames.sent(owner, sent);
+        }
     }
 
     fn rows(&mut self, id: u16, record: FlowsRecord) -> Result<(), RecordError> {

@@ -66,7 +66,9 @@ impl Traffic {
     pub fn is_open(&self, end: &OpenEnd) -> bool {
         let flow = self.captures.get(&end.capture).and_then(|capture| capture.mirror.get(end.slot));
         flow.is_some_and(|flow| {
-            flow.generation == end.generation && flow.sides.get(end.side).is_some_and(Option::is_none)
+            flow.generation == end.generation
+                && flow.sides.get(end.side).is_some_and(Option::is_none)
+                && !flow.is_sent_from_here()
         })
     }
 

@@ -1,6 +1,7 @@
 //! A pipeline's story, told under all kinds of pressure, must come out with the sums that went in.
 mod floods;
 mod forwarded;
+mod frames;
 
 use std::time::Duration;
 

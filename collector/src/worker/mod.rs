@@ -18,7 +18,7 @@ mod watch;
 use std::process::ExitCode;
 
 pub use filter::compiler_main;
-pub use run::main;
+pub use run::{Connection, main};
 
 /// First argument of a process that is to be the capture worker; the second is its parent's process id, the third, where
 /// there is one, what `owners` maps.

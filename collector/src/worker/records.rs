@@ -4,8 +4,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Program;
+use super::owners::frames::FramesRow;
 use super::owners::numbers::OwnerRecord;
 use super::packets::Packets;
+use super::run::Connection;
 use super::sandbox::Confinement;
 use crate::capture::live::{OpenError, Wanted};
 use crate::flows::own::OwnAddresses;
@@ -20,7 +22,7 @@ pub const MOST_INTERFACES: usize = 64;
 const MOST_TEXT_BYTES: usize = 4_096;
 
 /// Both ends are the same file; another value is a programming error or an attack.
-pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), " records 2");
+pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), " records 3");
 
 /// An interface to open. Its id is the collector's own and never used twice in a worker's life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Open {
     pub own: OwnAddresses,
     pub window_millis: u32,
     pub max_flows: u32,
+    /// Connections that begin are told at once.
+    pub connections: bool,
 }
 
 /// A live packet list.
@@ -67,6 +71,8 @@ pub enum Record {
     Ready {
         build: String,
         confinement: Confinement,
+        /// Why it cannot read who owns which flow, although it was to. Empty: it can, or need not.
+        without_owners: String,
     },
     Opened {
         id: u16,
@@ -101,6 +107,10 @@ pub enum Record {
     Packets(Box<Packets>),
     /// What owners' numbers mean; before any flow refers to them. Numbers of an earlier worker mean nothing.
     Owners(Vec<OwnerRecord>),
+    /// Who sent frames that belong to no flow; after the owners it names.
+    Frames(Vec<FramesRow>),
+    /// TCP connections that begin here, at once and ahead of their flows; where `Open` asks for them.
+    Connections(Vec<Connection>),
     /// So many news of owners were lost since this was said last. They are told again when their sockets move on.
     OwnerEventsLost {
         events: u64,
@@ -153,8 +163,9 @@ impl Record {
             if text.len() > most { Err(RecordError::Bound(what)) } else { Ok(()) }
         };
         match self {
-            Self::Ready { build, confinement } => {
+            Self::Ready { build, confinement, without_owners } => {
                 text(build, 256, "the build")?;
+                text(without_owners, MOST_TEXT_BYTES, "a reason")?;
                 text(&confinement.landlock, 256, "Landlock's state")
             }
             Self::Failed { error, .. } => text(&error.to_string(), 2 * MOST_TEXT_BYTES, "an error"),

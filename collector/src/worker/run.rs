@@ -1,4 +1,6 @@
 //! The worker's loop: waits for packets, commands and the tick, and never for anything else.
+mod connecting;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,6 +22,9 @@ use super::tap::Interface;
 use super::timeline::{Clocks, Timeline};
 use super::watch::Watches;
 use crate::capture::live::OpenError;
+pub use connecting::Connection;
+pub(super) use connecting::FirstPackets;
+use connecting::Pace;
 
 /// How often what was counted is told while there is something to tell.
 const TICK: Duration = Duration::from_millis(100);
@@ -82,13 +87,14 @@ fn work(parent: Option<&str>, owners: Option<&str>) -> Result<(), WorkerError> {
     let parent = parent.and_then(|text| text.parse().ok()).map(Pid::from_raw).ok_or(WorkerError::Usage)?;
     prctl::set_name(c"weir-capture").map_err(WorkerError::Name)?;
     let seed = seed().map_err(WorkerError::Random)?;
-    let owners = owners.and_then(Handed::from_argument).and_then(map_owners);
+    let (owners, without_owners) = owners.map(map_owners).unwrap_or_default();
     let stdin = io::stdin();
     let confinement = sandbox::confine_worker(parent)?;
     let now = Clocks::read().map_err(WorkerError::Clock)?;
     let mut worker = Worker {
         outbox: Outbox::new(stdin.as_fd()),
         socket: stdin.as_fd(),
+        pace: Pace::new(),
         buffer: vec![0; MOST_MESSAGE_BYTES],
         interfaces: BTreeMap::new(),
         watches: Watches::default(),
@@ -104,17 +110,19 @@ fn work(parent: Option<&str>, owners: Option<&str>) -> Result<(), WorkerError> {
         turn: 0,
         sent: 0,
     };
-    worker.outbox.tell(&Record::Ready { build: BUILD.to_owned(), confinement })?;
+    worker.outbox.tell(&Record::Ready { build: BUILD.to_owned(), confinement, without_owners })?;
     worker.run()
 }
 
-/// Without it packets are counted all the same.
-fn map_owners(handed: Handed) -> Option<Owners> {
-    Owners::open(handed)
-        .inspect_err(|error| {
-            eprintln!("weir-collector: capture worker: owners of flows cannot be read: {error}")
-        })
-        .ok()
+/// Without it packets are counted all the same; why there is none is told.
+fn map_owners(argument: &str) -> (Option<Owners>, String) {
+    let Some(handed) = Handed::from_argument(argument) else {
+        return (None, "no ring was handed down".to_owned());
+    };
+    match Owners::open(handed) {
+        Ok(owners) => (Some(owners), String::new()),
+        Err(error) => (None, error.to_string()),
+    }
 }
 
 /// Keys the flow tables' hashes: who sends packets must not be able to guess them.
@@ -129,6 +137,8 @@ fn seed() -> io::Result<[u64; 2]> {
 
 struct Worker<'a> {
     socket: BorrowedFd<'a>,
+    /// Of connections that are told at once.
+    pace: Pace,
     outbox: Outbox<'a>,
     buffer: Vec<u8>,
     interfaces: BTreeMap<u16, Interface>,
@@ -155,6 +165,8 @@ struct Worker<'a> {
 struct Ready {
     command: bool,
     interfaces: Vec<(u16, PollFlags)>,
+    /// Those on which connections have begun.
+    connecting: Vec<u16>,
 }
 
 impl Worker<'_> {
@@ -162,6 +174,7 @@ impl Worker<'_> {
         loop {
             let ready = self.wait()?;
             self.follow_clock()?;
+            self.tell_connections(&ready.connecting)?;
             self.read(&ready);
             if ready.command && !self.command()? {
                 return Ok(());
@@ -193,8 +206,13 @@ impl Worker<'_> {
             .iter()
             .filter_map(|(id, interface)| Some((*id, interface.descriptor()?)))
             .collect();
+        let connecting = self.interfaces.iter().filter(|_| self.pace.has_room());
+        let connecting: Vec<(u16, BorrowedFd<'_>)> = connecting
+            .filter_map(|(id, interface)| Some((*id, interface.first_packets_descriptor()?)))
+            .collect();
         let mut descriptors = vec![PollFd::new(self.socket, own)];
-        descriptors.extend(polled.iter().map(|(_, descriptor)| PollFd::new(*descriptor, PollFlags::POLLIN)));
+        let watched = polled.iter().chain(&connecting);
+        descriptors.extend(watched.map(|(_, descriptor)| PollFd::new(*descriptor, PollFlags::POLLIN)));
         match poll(&mut descriptors, wait) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(WorkerError::Poll(error)),
@@ -204,9 +222,10 @@ impl Worker<'_> {
         let command = found.next().is_some_and(|flags| {
             flags.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR)
         });
-        let interfaces =
-            polled.iter().map(|(id, _)| *id).zip(found).filter(|(_, flags)| !flags.is_empty()).collect();
-        Ok(Ready { command, interfaces })
+        let ready = |(_, flags): &(u16, PollFlags)| !flags.is_empty();
+        let interfaces = polled.iter().map(|(id, _)| *id).zip(found.by_ref()).filter(ready).collect();
+        let connecting = connecting.iter().map(|(id, _)| *id).zip(found).filter(ready).map(|(id, _)| id);
+        Ok(Ready { command, interfaces, connecting: connecting.collect() })
     }
 
     fn follow_clock(&mut self) -> Result<(), WorkerError> {

@@ -59,7 +59,7 @@ pub fn confine_worker(parent: Pid) -> Result<Confinement, SandboxError> {
         if may_capture { HashSet::from([Capability::CAP_NET_RAW]) } else { HashSet::new() };
     become_nobody(&keep)?;
     die_with(parent)?;
-    limit(Resource::RLIMIT_NOFILE, 256)?; // an interface takes two descriptors
+    limit(Resource::RLIMIT_NOFILE, 384)?; // an interface takes four descriptors at most
     let landlock = shut_files_and_network()?;
     let user = Uid::effective().as_raw();
     let (refuse, allow) = calls::worker_filters()?;

@@ -42,7 +42,8 @@ pub enum Event {
     /// From the running worker, within the bounds of `records`.
     Record(Record),
     /// A worker is up and confined; the first or another one.
-    Started { pid: u32, confinement: Confinement },
+    /// `without_owners`: why it cannot read what kernel programs tell; else empty.
+    Started { pid: u32, confinement: Confinement, without_owners: String },
     /// It is gone, and with it what it had counted but not told. Every interface has to be taken for closed: `Opened`
     /// comes again for each, with the same id.
     Died { status: String, at: Timestamp, gap_start: Timestamp, retry_in: Duration },
@@ -249,10 +250,10 @@ impl Supervisor {
             Record::Ready { build, .. } if build != BUILD => {
                 self.died(Some(format!("it is of another build: {build:?}")), sink);
             }
-            Record::Ready { confinement, .. } => {
+            Record::Ready { confinement, without_owners, .. } => {
                 let Some(link) = &mut self.link else { return };
                 link.ready = true;
-                sink(Event::Started { pid: link.pid(), confinement });
+                sink(Event::Started { pid: link.pid(), confinement, without_owners });
                 self.wanted.commands().for_each(|command| link.queue(&command));
                 self.answered(None, sink);
             }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::owners::{Cursor, Flows, Owners};
 use super::records::{Open, Record};
+use super::run::FirstPackets;
 use super::timeline::Timeline;
 use super::watch::{Seen, Watches};
 use crate::capture::live::{BLOCK_TIMEOUT, Lost, OpenError, Tap};
@@ -51,6 +52,8 @@ pub(super) struct Interface {
     state: State,
     error_seen: Option<Instant>,
     outside_told: u64,
+    /// Connections that begin on it; None where they are not asked for.
+    first_packets: Option<FirstPackets>,
     /// How far its flows follow the news of owners; None where there is none.
     owners: Option<Cursor>,
 }
@@ -67,6 +70,8 @@ impl Interface {
         let mut pipeline = Pipeline::new(tap.link_type(), open.own.clone(), settings)
             .map_err(|error| OpenError::Link(error.0))?;
         let owners = owners.map(|owners| owners.cursor(&mut pipeline));
+        // without it their sockets are looked up later, like everything else
+        let first_packets = open.connections.then(|| FirstPackets::open(&open.wanted).ok()).flatten();
         Ok(Self {
             id: open.id,
             tap,
@@ -76,6 +81,7 @@ impl Interface {
             state: State::Open,
             error_seen: None,
             outside_told: 0,
+            first_packets,
             owners,
         })
     }
@@ -87,6 +93,15 @@ impl Interface {
     /// To be polled; None while it is drained, when an error would be reported again and again.
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         matches!(self.state, State::Open).then(|| self.tap.descriptor())
+    }
+
+    pub(super) fn first_packets_descriptor(&self) -> Option<BorrowedFd<'_>> {
+        let packets = self.first_packets.as_ref().filter(|_| matches!(self.state, State::Open))?;
+        packets.descriptor()
+    }
+
+    pub(super) fn first_packets(&mut self) -> Option<(&mut FirstPackets, &OwnAddresses)> {
+        self.first_packets.as_mut().map(|packets| (packets, &self.own))
     }
 
     /// How soon it wants to be read although nothing is ready.

@@ -66,12 +66,18 @@ impl Drop for Child {
 }
 
 pub(crate) fn end(protocol: u8, local: u16, remote: u16, is_initiator: bool) -> SocketEnd {
-    SocketEnd { protocol, local: (HERE, local), remote: (HERE, remote), is_initiator }
+    SocketEnd { protocol, local: (HERE, local), remote: (HERE, remote), is_initiator, is_forwarded: false }
 }
 
 pub(crate) fn end6(protocol: u8, local: u16, remote: u16) -> SocketEnd {
     let here = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    SocketEnd { protocol, local: (here, local), remote: (here, remote), is_initiator: true }
+    SocketEnd {
+        protocol,
+        local: (here, local),
+        remote: (here, remote),
+        is_initiator: true,
+        is_forwarded: false,
+    }
 }
 
 pub(crate) struct Asker {

@@ -6,11 +6,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use aya::maps::{Map, MapData};
 use aya::programs::links::{FdLink, LinkError};
 use aya::programs::{
-    CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter, ProgramError,
+    BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter,
+    ProgramError,
 };
 use aya::{Btf, Ebpf, EbpfLoader};
 use caps::{CapSet, Capability};
 use nix::unistd::{SysconfVar, sysconf};
+use weir_shared::error::ErrorChain;
 
 use super::{EbpfError, Held, Source, cgroup};
 
@@ -19,6 +21,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../bpf/weir.bpf.o");
 
 pub(super) const EVENTS: &str = "EVENTS";
 pub(super) const CONTROL: &str = "CONTROL";
+/// The one that can be done without: it names who sends frames past the IP stack.
+pub(super) const FRAME_SENT: &str = "frame_sent";
 
 /// A link is always one of several; to ask for that is refused.
 const MODE: CgroupAttachMode = CgroupAttachMode::Single;
@@ -42,9 +46,16 @@ pub(super) fn load() -> Result<Source, EbpfError> {
     for program in ["egress", "ingress", "getpeername4", "getpeername6"] {
         attached.push(attach(&mut ebpf, program, &root)?);
     }
+    let without_frames = match attach(&mut ebpf, FRAME_SENT, &root) {
+        Ok(link) => {
+            attached.push(link);
+            None
+        }
+        Err(error) => Some(ErrorChain(&error).to_string()),
+    };
     let (events, events_bytes) = shared_map(&mut ebpf, EVENTS)?;
     let (control, _) = shared_map(&mut ebpf, CONTROL)?;
-    Ok(Source { events, events_bytes, control, held: Held::Links { attached } })
+    Ok(Source { events, events_bytes, control, without_frames, held: Held::Links { attached } })
 }
 
 fn check_capabilities() -> Result<(), EbpfError> {
@@ -79,6 +90,7 @@ fn attach(ebpf: &mut Ebpf, name: &'static str, cgroup: &File) -> Result<(&'stati
     let program = ebpf.program_mut(name).ok_or(EbpfError::Missing(name))?;
     let link = match name {
         "sock_create" => sock_create(program, cgroup),
+        FRAME_SENT => trace_point(program, "net_dev_queue"),
         "egress" => skb(program, cgroup, CgroupSkbAttachType::Egress),
         "ingress" => skb(program, cgroup, CgroupSkbAttachType::Ingress),
         _ => sock_addr(program, cgroup),
@@ -109,6 +121,14 @@ fn sock_addr(program: &mut aya::programs::Program, cgroup: &File) -> Result<FdLi
     program.load()?;
     let link = program.attach(cgroup, MODE)?;
     program.take_link(link)?.try_into().map_err(link_error)
+}
+
+fn trace_point(program: &mut aya::programs::Program, name: &str) -> Result<FdLink, ProgramError> {
+    let types = Btf::from_sys_fs()?;
+    let program: &mut BtfTracePoint = program.try_into()?;
+    program.load(name, &types)?;
+    let link = program.attach()?;
+    program.take_link(link).map(FdLink::from)
 }
 
 /// Before Linux 5.7 there were no links.

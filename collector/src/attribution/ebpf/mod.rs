@@ -62,6 +62,8 @@ pub struct Source {
     /// Of the ring, in bytes.
     pub events_bytes: usize,
     pub control: OwnedFd,
+    /// Why nobody is named who sends frames by an AF_PACKET socket; None where they are.
+    without_frames: Option<String>,
     held: Held,
 }
 
@@ -89,6 +91,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What it comes to with a reader that fails with `error`, or with one that does not where that is empty.
+    pub fn as_read(&self, error: &str) -> Self {
+        if error.is_empty() || !self.at_work {
+            return self.clone();
+        }
+        let reason = format!("{}, yet the capture worker cannot read what they tell: {error}", self.reason);
+        Self { at_work: false, reason }
+    }
+
     /// What status says, given what it would say without kernel programs.
     pub fn status(&self, without: Attribution) -> Attribution {
         match (self.at_work, self.reason.as_str()) {
@@ -103,11 +114,17 @@ impl Outcome {
 
 impl Source {
     fn where_from(&self, pin_directory: &Path) -> String {
-        match &self.held {
+        let programs = match &self.held {
             Held::Links { attached } => {
                 format!("{} kernel programs, for as long as this collector runs", attached.len())
             }
             Held::Pins { .. } => format!("kernel programs pinned under {}", pin_directory.display()),
+        };
+        match &self.without_frames {
+            None => programs,
+            Some(reason) => {
+                format!("{programs}; frames that AF_PACKET sockets send have no owner: {reason}")
+            }
         }
     }
 }
@@ -142,5 +159,23 @@ fn open_or_load(pin_directory: &Path) -> Result<Source, EbpfError> {
             Err(EbpfError::Capabilities(_)) => Err(error),
             Err(failed) => Err(failed),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_nobody_can_read_are_not_at_work_and_status_says_why() {
+        let loaded = Outcome { at_work: true, reason: "6 kernel programs".to_owned() };
+        let without = Attribution { grade: "proc".to_owned(), reason: "/proc".to_owned() };
+        assert_eq!(loaded.as_read("").status(without.clone()).grade, "ebpf");
+        let unread = loaded.as_read("Operation not permitted").status(without.clone());
+        assert_eq!(unread.grade, "proc");
+        assert!(unread.reason.contains("cannot read what they tell: Operation not permitted"), "{unread:?}");
+        // the next worker can
+        assert_eq!(loaded.as_read("").status(without.clone()).grade, "ebpf");
+        assert_eq!(Outcome::default().as_read("no ring").status(without.clone()), without);
     }
 }

@@ -10,11 +10,11 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
-use super::load::{self, CONTROL, EVENTS};
+use super::load::{self, CONTROL, EVENTS, FRAME_SENT};
 use super::{EbpfError, Held, Source};
 
 /// Of the layouts in `weir.bpf.c`; part of the maps' file names, so that no version reads another one's.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Where systemd mounts it, and where we do.
 const USUAL_MOUNT: &str = "/sys/fs/bpf";
 const DIRECTORY_MODE: u32 = 0o750;
@@ -51,7 +51,9 @@ pub(super) fn open(directory: &Path) -> Result<Source, EbpfError> {
     })?;
     let (events, events_bytes) = load::opened(&pinned(directory, EVENTS)?, EVENTS)?;
     let (control, _) = load::opened(&pinned(directory, CONTROL)?, CONTROL)?;
-    Ok(Source { events, events_bytes, control, held: Held::Pins { _locked: locked } })
+    let is_whole = directory.join(FRAME_SENT).exists();
+    let without_frames = (!is_whole).then(|| "the kernel did not take the program for them".to_owned());
+    Ok(Source { events, events_bytes, control, without_frames, held: Held::Pins { _locked: locked } })
 }
 
 fn pinned(directory: &Path, name: &'static str) -> Result<MapData, EbpfError> {

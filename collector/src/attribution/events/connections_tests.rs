@@ -38,7 +38,8 @@ impl Story {
     }
 
     fn name(&self, began: Option<u64>) -> Option<&str> {
-        let end = SocketEnd { protocol: TCP, local: HERE, remote: THERE, is_initiator: true };
+        let end =
+            SocketEnd { protocol: TCP, local: HERE, remote: THERE, is_initiator: true, is_forwarded: false };
         self.connections.find(&end, began).map(|party| party.identity.name.as_str())
     }
 }

@@ -9,29 +9,42 @@ const OUTSIDE: [u8; 4] = [198, 51, 100, 7];
 /// A question of 100 bytes and an answer of 300 a step, on the interface that leads inside or the one that leads out;
 /// the owner inside is told after the third step. What owners have then: number, received and sent payload.
 fn story(leads_inside: bool) -> Vec<(OwnerId, u64, u64)> {
+    let (mut pipeline, mut traffic) = behind();
+    for step in 0..6u64 {
+        step_of(&mut pipeline, &mut traffic, leads_inside, step);
+        if step == 2 {
+            let slot = pipeline.take_new_flows()[0];
+            pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact });
+        }
+    }
+    rows(&traffic)
+}
+
+fn behind() -> (Pipeline, Traffic) {
     let own = OwnAddresses::new(vec!["10.0.0.1".parse().unwrap()], Some([2, 0, 0, 0, 0, 1]));
     let mut pipeline = Pipeline::new(1, own, PipelineSettings::default()).unwrap();
     pipeline.watch_new_flows();
     let mut traffic = Traffic::new(Settings::default());
     traffic.interface_opened(1, "eth0", COUNTED);
     traffic.owner_told(7, OwnerId(20));
-    for step in 0..6u64 {
-        let question = datagram(INSIDE, OUTSIDE, 1234, 100);
-        let mut answer = datagram(OUTSIDE, INSIDE, 9999, 300);
-        answer[36..38].copy_from_slice(&1234u16.to_be_bytes());
-        for (mut frame, came_in) in [(question, leads_inside), (answer, !leads_inside)] {
-            if !came_in {
-                frame[..12].rotate_left(6);
-            }
-            let wire_length = u32::try_from(frame.len()).unwrap();
-            pipeline.packet(Sample { time: START + step * SECOND / 10, wire_length, data: &frame });
+    (pipeline, traffic)
+}
+
+fn step_of(pipeline: &mut Pipeline, traffic: &mut Traffic, leads_inside: bool, step: u64) {
+    let question = datagram(INSIDE, OUTSIDE, 1234, 100);
+    let mut answer = datagram(OUTSIDE, INSIDE, 9999, 300);
+    answer[36..38].copy_from_slice(&1234u16.to_be_bytes());
+    for (mut frame, came_in) in [(question, leads_inside), (answer, !leads_inside)] {
+        if !came_in {
+            frame[..12].rotate_left(6);
         }
-        tell(&mut pipeline, &mut traffic, 100, usize::MAX);
-        if step == 2 {
-            let slot = pipeline.take_new_flows()[0];
-            pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact });
-        }
+        let wire_length = u32::try_from(frame.len()).unwrap();
+        pipeline.packet(Sample { time: START + step * SECOND / 10, wire_length, data: &frame });
     }
+    tell(pipeline, traffic, 100, usize::MAX);
+}
+
+fn rows(traffic: &Traffic) -> Vec<(OwnerId, u64, u64)> {
     let query =
         super::super::owner_lists::OwnerQuery { interface: "", search: "", of_session: false, rows: 9 };
     let rows = traffic.owners(&query, &Numbers).rows;
@@ -40,7 +53,7 @@ fn story(leads_inside: bool) -> Vec<(OwnerId, u64, u64)> {
 }
 
 /// Whose pid is its number.
-struct Numbers;
+pub(super) struct Numbers;
 
 impl crate::attribution::Directory for Numbers {
     fn owner(&self, id: OwnerId) -> weir_shared::process::Owner {
@@ -60,4 +73,24 @@ fn a_process_behind_this_machine_has_its_flow_where_it_comes_in() {
 #[test]
 fn where_its_flow_goes_out_it_is_passing_through_so_that_it_counts_once() {
     assert_eq!(story(false), [(OwnerId::FORWARDED, 0, 0)]);
+}
+
+#[test]
+fn the_end_that_an_interface_leads_to_is_asked_about_once_and_found_takes_what_came_before() {
+    for (leads_inside, end) in [(true, (INSIDE, 1234)), (false, (OUTSIDE, 9999))] {
+        let (mut pipeline, mut traffic) = behind();
+        let mut asked = Vec::new();
+        for step in 0..6 {
+            step_of(&mut pipeline, &mut traffic, leads_inside, step);
+            asked.extend(traffic.take_open_ends());
+            if step == 3 {
+                traffic.assign(&asked[0], OwnerId(30), weir_shared::process::MatchQuality::Exact);
+                assert!(!traffic.is_open(&asked[0]));
+            }
+        }
+        let [asked] = asked.as_slice() else { panic!("{asked:?}") };
+        assert!(asked.end.is_forwarded && asked.end.local == (std::net::IpAddr::from(end.0), end.1));
+        let moved = if leads_inside { (OwnerId(30), 1_800, 600) } else { (OwnerId(30), 600, 1_800) };
+        assert_eq!(rows(&traffic), [moved]);
+    }
 }

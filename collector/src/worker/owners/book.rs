@@ -96,9 +96,12 @@ impl Book {
     /// Takes in news; `number` is this owner's. The changes are numbered from `first` on, in their order.
     pub(super) fn take(&mut self, event: &SocketEvent, number: u32, first: u64) -> Vec<Change> {
         let foreign = event.network_namespace != self.namespace;
-        let owner =
-            Owner { mark: mark(event.how, number), held: event.how == How::Listener, since: event.time };
-        if let Some(local) = event.local.filter(|_| !foreign && event.how != How::Kernel) {
+        let owner = Owner {
+            mark: mark(event.how, number, foreign),
+            held: event.how == How::Listener,
+            since: event.time,
+        };
+        if let Some(local) = event.local.filter(|_| !foreign && has_local_end(event.how)) {
             self.note_local(local, event.listens, owner);
         }
         if event.listens {
@@ -117,7 +120,7 @@ impl Book {
         let mut changes = Vec::with_capacity(ends.len());
         for (end, change) in ends.into_iter().zip(first..) {
             let foreign = self.sockets.get(&event.socket).map_or(foreign, |socket| socket.foreign);
-            if let Some(owner) = self.note(end, owner, foreign, change) {
+            if let Some(owner) = self.note(end, (owner, event.how), foreign, change) {
                 changes.push(Change { time: event.time, end, owner, foreign });
             }
         }
@@ -125,7 +128,13 @@ impl Book {
     }
 
     /// None where it changes nothing.
-    fn note(&mut self, end: End, mut owner: Owner, foreign: bool, change: u64) -> Option<Owner> {
+    fn note(
+        &mut self,
+        end: End,
+        (mut owner, how): (Owner, How),
+        foreign: bool,
+        change: u64,
+    ) -> Option<Owner> {
         let flows = if foreign { &mut self.foreign } else { &mut self.flows };
         let ends = flows.get_or_insert(end.key);
         let [low, high] = ends;
@@ -138,6 +147,11 @@ impl Book {
             }
             // without ports one key stands for several sockets
             let is_another = latest.owner.mark.owner != owner.mark.owner;
+            // a frame can bear any addresses: that takes no flow from the socket that has them
+            let is_a_sockets = !matches!(latest.owner.mark.quality, Match::Frames | Match::Kernel);
+            if how == How::Framed && is_another && is_a_sockets {
+                return None;
+            }
             if end.key.ports() == (0, 0) && is_another && latest.owner.mark.quality != Match::Kernel {
                 owner.mark.quality = Match::Shared;
             }
@@ -222,13 +236,20 @@ impl Book {
     }
 }
 
-fn mark(how: How, owner: u32) -> OwnerMark {
+/// Neither the kernel's sockets nor those that frames are sent by keep a local end for themselves.
+fn has_local_end(how: How) -> bool {
+    !matches!(how, How::Kernel | How::Framed)
+}
+
+fn mark(how: How, owner: u32, foreign: bool) -> OwnerMark {
     let quality = match how {
         How::Kernel => {
             return OwnerMark { owner: crate::attribution::OwnerId::KERNEL.0, quality: Match::Kernel };
         }
         How::Found | How::Made | How::Accepted | How::Sent => Match::Exact,
         How::Shared => Match::Shared,
+        How::Framed if !foreign => Match::Frames,
+        How::Framed => Match::Exact,
         How::Listener => Match::Listener,
     };
     OwnerMark { owner, quality }

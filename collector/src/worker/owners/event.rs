@@ -2,12 +2,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::flows::key::Key;
-use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind};
+use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, Tally};
 
 const SOCKET_EVENT: u32 = 1;
 const PROGRAM_EVENT: u32 = 2;
+const FRAMES_EVENT: u32 = 3;
 const SOCKET_BYTES: usize = 120;
 const PROGRAM_BYTES: usize = 672;
+const FRAMES_BYTES: usize = 88;
 const PATH_PARTS: usize = 8;
 const PART_BYTES: usize = 48;
 
@@ -31,12 +33,22 @@ pub(super) enum How {
     Accepted,
     /// Has sent on it.
     Sent,
+    /// Has sent frames with these addresses past the IP stack, which it may have made up.
+    Framed,
 }
 
 impl How {
     fn from_number(number: u8) -> Option<Self> {
-        let all =
-            [Self::Kernel, Self::Found, Self::Shared, Self::Made, Self::Listener, Self::Accepted, Self::Sent];
+        let all = [
+            Self::Kernel,
+            Self::Found,
+            Self::Shared,
+            Self::Made,
+            Self::Listener,
+            Self::Accepted,
+            Self::Sent,
+            Self::Framed,
+        ];
         all.get(usize::from(number)).copied()
     }
 }
@@ -48,6 +60,16 @@ pub(super) struct Program {
     pub(super) start: u64,
     pub(super) pid: u32,
     pub(super) exec: u32,
+}
+
+/// Who holds a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) program: Program,
+    pub(super) cgroup: u64,
+    pub(super) user: u32,
+    /// comm, up to its first zero.
+    pub(super) name: [u8; 16],
 }
 
 /// A flow's end at a socket.
@@ -67,11 +89,7 @@ pub(super) struct SocketEvent {
     pub(super) listens: bool,
     pub(super) socket: u64,
     pub(super) network_namespace: u64,
-    pub(super) program: Program,
-    pub(super) cgroup: u64,
-    pub(super) user: u32,
-    /// comm, up to its first zero.
-    pub(super) name: [u8; 16],
+    pub(super) holder: Holder,
     /// None: news of the socket as such.
     pub(super) end: Option<End>,
     /// Protocol, address and port of the socket's own end.
@@ -88,9 +106,21 @@ pub(super) struct ProgramEvent {
     pub(super) command_line: Vec<u8>,
 }
 
+/// Frames without a 5-tuple that a program sent past the IP stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FramesEvent {
+    pub(super) time: u64,
+    /// Index, in the network namespace.
+    pub(super) interface: u32,
+    pub(super) network_namespace: u64,
+    pub(super) sent: Tally,
+    pub(super) holder: Holder,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Socket(SocketEvent),
+    Frames(FramesEvent),
     Program(Box<ProgramEvent>),
 }
 
@@ -102,6 +132,7 @@ impl Event {
             PROGRAM_EVENT if bytes.len() == PROGRAM_BYTES => {
                 program_event(bytes).map(|event| Self::Program(Box::new(event)))
             }
+            FRAMES_EVENT if bytes.len() == FRAMES_BYTES => frames(bytes).map(Self::Frames),
             _ => None,
         }
     }
@@ -109,6 +140,7 @@ impl Event {
     pub(super) fn time(&self) -> u64 {
         match self {
             Self::Socket(event) => event.time,
+            Self::Frames(event) => event.time,
             Self::Program(event) => event.time,
         }
     }
@@ -130,6 +162,26 @@ fn program(bytes: &[u8], at: usize) -> Option<Program> {
     Some(Program { start: long(bytes, at)?, pid: word(bytes, at + 8)?, exec: word(bytes, at + 12)? })
 }
 
+/// `struct owner`.
+fn holder(bytes: &[u8], at: usize) -> Option<Holder> {
+    Some(Holder {
+        program: program(bytes, at)?,
+        cgroup: long(bytes, at + 16)?,
+        user: word(bytes, at + 24)?,
+        name: array(bytes, at + 32)?,
+    })
+}
+
+fn frames(bytes: &[u8]) -> Option<FramesEvent> {
+    Some(FramesEvent {
+        time: long(bytes, 0)?,
+        interface: word(bytes, 12)?,
+        sent: Tally { packets: long(bytes, 16)?, bytes: long(bytes, 24)? },
+        network_namespace: long(bytes, 32)?,
+        holder: holder(bytes, 40)?,
+    })
+}
+
 fn socket(bytes: &[u8]) -> Option<SocketEvent> {
     let [how, _sent, state, kind] = array(bytes, 12)?;
     let [protocol, is_ipv6, _, _] = array(bytes, 116)?;
@@ -141,10 +193,7 @@ fn socket(bytes: &[u8]) -> Option<SocketEvent> {
         listens: protocol == 6 && state == TCP_LISTEN && kind == SOCK_STREAM,
         socket: long(bytes, 16)?,
         network_namespace: long(bytes, 24)?,
-        program: program(bytes, 32)?,
-        cgroup: long(bytes, 48)?,
-        user: word(bytes, 56)?,
-        name: array(bytes, 64)?,
+        holder: holder(bytes, 32)?,
         end: tuple.map(|tuple| tuple.end(how)),
         local: tuple.map(|tuple| (protocol, tuple.local.0, tuple.local.1)),
     })
@@ -276,6 +325,27 @@ pub(super) mod tests {
                 put(116, &[protocol, u8::from(end.is_ipv6())]);
             }
         }
+        bytes
+    }
+
+    /// As the kernel program writes it: frames of 100 bytes.
+    pub(in crate::worker::owners) fn framed(
+        (time, interface, namespace): (u64, u32, u64),
+        frames: u64,
+        (pid, name): (u32, &str),
+    ) -> Vec<u8> {
+        let mut bytes = vec![0; FRAMES_BYTES];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &time.to_ne_bytes());
+        put(8, &FRAMES_EVENT.to_ne_bytes());
+        put(12, &interface.to_ne_bytes());
+        put(16, &frames.to_ne_bytes());
+        put(24, &(frames * 100).to_ne_bytes());
+        put(32, &namespace.to_ne_bytes());
+        put(40, &(u64::from(pid) * 1_000).to_ne_bytes());
+        put(48, &pid.to_ne_bytes());
+        put(52, &7u32.to_ne_bytes());
+        put(72, name.as_bytes());
         bytes
     }
 

@@ -8,6 +8,7 @@
 mod book;
 mod event;
 mod follow;
+pub mod frames;
 pub mod numbers;
 mod remembered;
 
@@ -21,6 +22,7 @@ use super::records::Record;
 use book::{Book, Change};
 use event::{End, Event, How};
 pub(super) use follow::{Cursor, Flows};
+use frames::Frames;
 use numbers::Numbers;
 
 /// News read in one turn of the loop; the rest stays in the ring.
@@ -115,6 +117,9 @@ pub(super) struct Owners {
     book: Book,
     numbers: Numbers,
     log: Log,
+    frames: Frames,
+    /// Cookie of the network namespace that is captured in.
+    namespace: u64,
     unreadable: u64,
     lost_told: u64,
     /// Of the timeline, nanoseconds.
@@ -144,6 +149,8 @@ impl Owners {
             book: Book::new(namespace),
             numbers: Numbers::default(),
             log: Log { changes: VecDeque::new(), first: 1, lost: 0 },
+            frames: Frames::default(),
+            namespace,
             unreadable: 0,
             lost_told: 0,
             doubt_until: 0,
@@ -169,8 +176,12 @@ impl Owners {
         for event in fresh {
             match event {
                 Event::Program(event) => self.numbers.program(*event),
+                Event::Frames(event) if event.network_namespace == self.namespace => {
+                    self.frames.add(&event, self.numbers.of(&event.holder));
+                }
+                Event::Frames(_) => {}
                 Event::Socket(event) => {
-                    let number = if event.how == How::Kernel { 0 } else { self.numbers.of(&event) };
+                    let number = if event.how == How::Kernel { 0 } else { self.numbers.of(&event.holder) };
                     for change in self.book.take(&event, number, self.log.next()) {
                         self.log.push(change);
                     }
@@ -200,13 +211,16 @@ impl Owners {
     }
 
     pub(super) fn has_news(&self) -> bool {
-        self.numbers.has_untold() || self.lost() > self.lost_told
+        self.numbers.has_untold() || !self.frames.is_empty() || self.lost() > self.lost_told
     }
 
     /// The next record to tell; must be told before the traffic that refers to it.
     pub(super) fn take_record(&mut self) -> Option<Record> {
         if self.numbers.has_untold() {
             return Some(Record::Owners(self.numbers.take()));
+        }
+        if !self.frames.is_empty() {
+            return Some(Record::Frames(self.frames.take()));
         }
         let lost = self.lost();
         if lost > self.lost_told {

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use weir_shared::text;
 
-use super::event::{Program, ProgramEvent, SocketEvent, until_zero};
+use super::event::{Holder, Program, ProgramEvent, until_zero};
 
 /// Owners whose numbers are remembered. One that is forgotten and comes back gets another number.
 const MOST_OWNERS: usize = 65_536;
@@ -102,37 +102,37 @@ impl Numbers {
     }
 
     /// The number of who an event names.
-    pub(super) fn of(&mut self, event: &SocketEvent) -> u32 {
-        if let Some(number) = self.known.get(&event.program) {
+    pub(super) fn of(&mut self, holder: &Holder) -> u32 {
+        if let Some(number) = self.known.get(&holder.program) {
             return *number;
         }
         let number = self.next;
         self.next = self.next.checked_add(1).unwrap_or(FIRST_NUMBER);
-        self.known.insert(event.program, number);
-        self.in_order.push_back(event.program);
+        self.known.insert(holder.program, number);
+        self.in_order.push_back(holder.program);
         if self.in_order.len() > MOST_OWNERS
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.known.remove(&oldest);
         }
-        self.tell(event, number);
+        self.tell(holder, number);
         number
     }
 
-    fn tell(&mut self, event: &SocketEvent, number: u32) {
+    fn tell(&mut self, holder: &Holder, number: u32) {
         if self.untold.len() >= MOST_UNTOLD {
             self.lost = self.lost.saturating_add(1);
             return;
         }
-        let details = self.details.remove(&event.program).unwrap_or_default();
+        let details = self.details.remove(&holder.program).unwrap_or_default();
         self.untold.push_back(OwnerRecord {
             number,
-            pid: event.program.pid,
-            start: event.program.start,
-            exec: event.program.exec,
-            user: event.user,
-            cgroup: event.cgroup,
-            name: cut(text::escape_bytes(until_zero(&event.name)), MOST_NAME_BYTES),
+            pid: holder.program.pid,
+            start: holder.program.start,
+            exec: holder.program.exec,
+            user: holder.user,
+            cgroup: holder.cgroup,
+            name: cut(text::escape_bytes(until_zero(&holder.name)), MOST_NAME_BYTES),
             executable: details.executable,
             command_line: details.command_line,
         });
@@ -163,9 +163,9 @@ mod tests {
     use super::super::event::{Event, How};
     use super::*;
 
-    fn event(pid: u32, name: &str) -> SocketEvent {
+    fn event(pid: u32, name: &str) -> Holder {
         match Event::read(&told((1, How::Made, 1), (1, 1), (pid, name), None)) {
-            Some(Event::Socket(event)) => event,
+            Some(Event::Socket(event)) => event.holder,
             other => panic!("{other:?}"),
         }
     }

@@ -2,11 +2,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::tests::told;
+use super::event::tests::{framed, told};
 use super::event::{Event, How};
+use super::frames::FramesRow;
 use super::*;
 use crate::flows::own::OwnAddresses;
-use crate::flows::record::{FlowNews, Match, TrafficRecord};
+use crate::flows::record::{FlowNews, Match, Tally, TrafficRecord};
 use crate::frames::{ethernet, ipv4, udp};
 use crate::pipeline::{Pipeline, Sample, Settings};
 use crate::worker::timeline::{Clocks, Timeline};
@@ -252,4 +253,22 @@ fn what_the_parent_hands_down_survives_the_command_line() {
     for hostile in ["", "1", "1:2", "1:2:3:4", "a:2:3", "1:-2:3"] {
         assert_eq!(Handed::from_argument(hostile), None, "{hostile}");
     }
+}
+
+#[test]
+fn frames_of_no_flow_are_told_by_interface_and_program_after_their_names() {
+    let mut worker = Worker::new();
+    let (arping, elsewhere) = ((100, "arping"), HERE + 1);
+    for (interface, namespace, frames) in [(2, HERE, 3), (3, HERE, 1), (2, HERE, 2), (2, elsewhere, 9)] {
+        let bytes = framed((1, interface, namespace), frames, arping);
+        worker.owners.take(vec![Event::read(&bytes).unwrap()]);
+    }
+    assert!(worker.owners.has_news());
+    let Some(Record::Owners(names)) = worker.owners.take_record() else { panic!("no names") };
+    let owner = names[0].number;
+    let row =
+        |interface, packets| FramesRow { interface, owner, sent: Tally { packets, bytes: packets * 100 } };
+    let Some(Record::Frames(rows)) = worker.owners.take_record() else { panic!("no frames") };
+    assert_eq!((names[0].pid, rows), (100, vec![row(2, 5), row(3, 1)]));
+    assert!(!worker.owners.has_news());
 }

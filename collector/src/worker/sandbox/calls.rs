@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use libc::{
     AF_PACKET, AF_UNIX, EACCES, F_GETFL, F_SETFL, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_HDRLEN,
     PACKET_RESERVE, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PROT_EXEC, SO_ATTACH_FILTER, SO_ERROR,
-    SO_TIMESTAMPNS, SOCK_RAW, SOL_PACKET, SOL_SOCKET,
+    SO_TIMESTAMPNS, SO_TYPE, SOCK_RAW, SOL_PACKET, SOL_SOCKET,
 };
 use seccompiler::SeccompCmpArgLen::Dword;
 use seccompiler::{
@@ -85,7 +85,7 @@ impl Calls {
         self.any(&[libc::SYS_bind, libc::SYS_getsockname, libc::SYS_uname, libc::SYS_eventfd2]);
         self.when(libc::SYS_fcntl, equal_to_any(1, &[F_GETFL, F_SETFL])?);
         const SIOCETHTOOL: i32 = 0x8946; // linux/sockios.h
-        let questions = [libc::SIOCGIFINDEX, libc::SIOCGIFHWADDR, libc::SIOCGIFFLAGS];
+        let questions = [libc::SIOCGIFINDEX, libc::SIOCGIFHWADDR, libc::SIOCGIFFLAGS, libc::SIOCGIFMTU];
         let questions =
             questions.iter().filter_map(|question| i32::try_from(*question).ok()).chain([SIOCETHTOOL]);
         self.when(libc::SYS_ioctl, equal_to_any(1, &questions.collect::<Vec<_>>())?);
@@ -98,7 +98,7 @@ impl Calls {
         self.when(libc::SYS_setsockopt, options(SOL_PACKET, &packet)?);
         self.when(libc::SYS_setsockopt, options(SOL_SOCKET, &[SO_ATTACH_FILTER, SO_TIMESTAMPNS])?);
         self.when(libc::SYS_getsockopt, options(SOL_PACKET, &[PACKET_HDRLEN, PACKET_STATISTICS])?);
-        self.when(libc::SYS_getsockopt, options(SOL_SOCKET, &[SO_ERROR, SO_BPF_EXTENSIONS])?);
+        self.when(libc::SYS_getsockopt, options(SOL_SOCKET, &[SO_ERROR, SO_TYPE, SO_BPF_EXTENSIONS])?);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ impl Reader {
     /// The pid is the number.
     fn take(&mut self, bytes: &[u8]) -> Vec<Change> {
         let Some(Event::Socket(event)) = Event::read(bytes) else { panic!("no event") };
-        let changes = self.book.take(&event, event.program.pid, self.changes);
+        let changes = self.book.take(&event, event.holder.program.pid, self.changes);
         self.changes += u64::try_from(changes.len()).unwrap();
         changes
     }
@@ -118,4 +118,26 @@ fn two_sockets_without_ports_share_a_flow() {
     reader.take(&told((1, How::Sent, 7), (1, HERE), (100, "one"), Some(raw)));
     reader.take(&told((2, How::Sent, 7), (2, HERE), (101, "two"), Some(raw)));
     assert_eq!(reader.owner(raw).unwrap().1, Match::Shared);
+}
+
+#[test]
+fn a_frame_names_its_sender_where_no_socket_has_its_addresses() {
+    let mut reader = Reader::new();
+    reader.take(&told((1, How::Framed, 0), (0, HERE), (100, "injector"), Some(CLIENT)));
+    assert_eq!(reader.owner(CLIENT), Some((100, Match::Frames, false)));
+    // a reset by the kernel, which knows nothing of the connection
+    reader.take(&told((2, How::Kernel, 7), (2, HERE), (0, ""), Some(CLIENT)));
+    assert_eq!(reader.owner(CLIENT), Some((100, Match::Frames, false)));
+    reader.take(&told((3, How::Sent, 1), (3, HERE), (200, "client"), Some(CLIENT)));
+    assert_eq!(reader.owner(CLIENT), Some((200, Match::Exact, false)));
+}
+
+#[test]
+fn a_forged_frame_takes_no_connection_from_its_program() {
+    let mut reader = Reader::new();
+    reader.take(&told((1, How::Sent, 1), (1, HERE), (200, "client"), Some(CLIENT)));
+    let changes = reader.take(&told((2, How::Framed, 0), (0, HERE), (100, "injector"), Some(CLIENT)));
+    assert!(changes.is_empty());
+    assert_eq!(reader.owner(CLIENT), Some((200, Match::Exact, false)));
+    assert_eq!(reader.book.by_local_end(end((6, "10.0.0.1:5000", "10.0.0.9:80")), 2), None);
 }
