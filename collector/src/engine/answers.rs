@@ -65,15 +65,16 @@ impl Engine {
     }
 
     fn owners(&self, query: &ListQuery) -> Since<Ranked<OwnerRow>> {
-        let session = self.session_begin().filter(|_| query.of == Scope::Session);
         let wanted = OwnerQuery {
             interface: &query.interface,
             search: &query.search,
             of_session: query.of == Scope::Session,
             rows: rows(query),
         };
-        let list = self.traffic.owners(&wanted, self.directory());
-        Since { since: session.unwrap_or(self.started), list }
+        if wanted.of_session {
+            return self.owners_of_session(&wanted);
+        }
+        Since { since: self.started, list: self.traffic.owners(&wanted, self.directory()) }
     }
 
     fn set_process_threshold(&mut self, now: Timestamp, bytes_per_second: u64, by: &str) -> u64 {

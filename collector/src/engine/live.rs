@@ -68,6 +68,8 @@ impl Engine {
     }
 
     fn update(&self, now: Timestamp, with_window: bool) -> Update {
+        let mut owners = self.traffic.live_owners("", LIVE_OWNERS, self.directory());
+        self.add_earlier_of_session(&mut owners);
         Update {
             time: now,
             interfaces: self.captures.iter().map(|capture| self.live_interface(capture)).collect(),
@@ -78,7 +80,7 @@ impl Engine {
             open_alerts: u32::try_from(self.alerts.open()).unwrap_or(u32::MAX),
             window_millis: self.window_millis(),
             recent_seconds: Vec::new(),
-            owners: self.traffic.live_owners("", LIVE_OWNERS, self.directory()),
+            owners,
             active_owners: u32::try_from(self.traffic.active_owners()).unwrap_or(u32::MAX),
             session: self.running_session(false),
             process_threshold_bytes_per_second: self.process_threshold,

@@ -6,7 +6,7 @@ use weir_shared::process::{MatchQuality, Owner, OwnerRow};
 use weir_shared::report::{Others, Ranked, RxTx};
 
 use super::interface::Interface;
-use super::owners::{Account, Owners, Share};
+use super::owners::{Account, NO_SESSION, Share};
 use super::{OpenEnd, Traffic, hosts, minus, plus, rank};
 use crate::attribution::{Directory, OwnerId};
 
@@ -97,10 +97,16 @@ impl Traffic {
 
     /// A session begins with nothing.
     pub fn begin_session(&mut self) {
-        self.owning.session += 1;
+        self.owning.last_session += 1;
+        self.owning.session = self.owning.last_session;
         for capture in self.captures.values_mut() {
             capture.mirror.forget_shares();
         }
+    }
+
+    /// From now on owners move nothing of a session.
+    pub fn end_session(&mut self) {
+        self.owning.session = NO_SESSION;
     }
 
     /// What each owner moved since the last call, over the interfaces that count.
@@ -133,38 +139,52 @@ impl Traffic {
     /// Those that move most now, then those that moved most; of an interface, or over interfaces ("").
     pub fn live_owners(&self, interface: &str, rows: usize, directory: &dyn Directory) -> Ranked<OwnerRow> {
         let mut all = self.joined(interface);
-        let others = forgotten(self.counted(interface));
-        let total = total(&all);
-        let known = all.len() as u64 + others.rows;
+        let whole = self.whole(interface, &all);
         rank::first(&mut all, rows, |a, b| {
             let by_rate = hosts::bytes(&b.per_second).cmp(&hosts::bytes(&a.per_second));
             by_rate.then_with(|| order(a, b, |account| account.total.traffic))
         });
         let list = self.owner_rows(&all, interface, directory, |account| account.total);
-        ranked(list, known, plus(total, others.traffic))
+        ranked(list, whole)
     }
 
     /// By bytes, the dead included.
     pub fn owners(&self, query: &OwnerQuery<'_>, directory: &dyn Directory) -> Ranked<OwnerRow> {
         let session = self.owning.session;
-        let part = |account: &Account| match query.of_session {
-            true if account.session == session => account.of_session,
-            true => Share::default(),
-            false => account.total,
-        };
+        let part =
+            |account: &Account| if query.of_session { account.in_session(session) } else { account.total };
         let mut all = self.joined(query.interface);
         all.retain(|joined| !part(&joined.account).traffic.is_zero());
-        let others =
-            if query.of_session { Others::default() } else { forgotten(self.counted(query.interface)) };
-        let total = all.iter().map(|joined| part(&joined.account).traffic).fold(RxTx::default(), plus);
-        let known = all.len() as u64 + others.rows;
+        let mut whole = self.whole(query.interface, &all);
+        if query.of_session {
+            let forgotten = self.counted(query.interface).map(|(_, interface)| interface.owners.forgotten());
+            let forgotten: u64 = forgotten.map(|forgotten| forgotten.in_session(session).0).sum();
+            whole = Others { rows: all.len() as u64 + forgotten, traffic: whole.session_traffic, ..whole };
+        }
         if !query.search.is_empty() {
             let search = query.search.to_lowercase();
             all.retain(|joined| is_meant(&directory.owner(joined.owner), &search));
         }
         rank::first(&mut all, query.rows, |a, b| order(a, b, |account| part(account).traffic));
         let list = self.owner_rows(&all, query.interface, directory, part);
-        ranked(list, known, plus(total, others.traffic))
+        ranked(list, whole)
+    }
+
+    /// All owners, those that are kept no more included.
+    fn whole(&self, interface: &str, all: &[Joined]) -> Others {
+        let session = self.owning.session;
+        let mut whole = Others { rows: all.len() as u64, ..Others::default() };
+        for Joined { account, .. } in all {
+            whole.traffic += account.total.traffic;
+            whole.session_traffic += account.in_session(session).traffic;
+        }
+        for (_, interface) in self.counted(interface) {
+            let forgotten = interface.owners.forgotten();
+            whole.rows += forgotten.rows;
+            whole.traffic += forgotten.total;
+            whole.session_traffic += forgotten.in_session(session).1;
+        }
+        whole
     }
 
     fn owner_rows(
@@ -225,31 +245,24 @@ impl Traffic {
     }
 }
 
-fn total(all: &[Joined]) -> RxTx {
-    all.iter().map(|joined| joined.account.total.traffic).fold(RxTx::default(), plus)
-}
-
 fn order(a: &Joined, b: &Joined, traffic: impl Fn(&Account) -> RxTx) -> std::cmp::Ordering {
     let by_bytes = hosts::bytes(&traffic(&b.account)).cmp(&hosts::bytes(&traffic(&a.account)));
     by_bytes.then_with(|| a.owner.cmp(&b.owner))
 }
 
-fn forgotten<'a>(interfaces: impl Iterator<Item = (&'a String, &'a Interface)>) -> Others {
-    let mut others = Others::default();
-    for (rows, traffic) in interfaces.map(|(_, interface)| Owners::forgotten(&interface.owners)) {
-        others.rows += rows;
-        others.traffic += traffic;
-    }
-    others
-}
-
-fn ranked(rows: Vec<OwnerRow>, known: u64, total: RxTx) -> Ranked<OwnerRow> {
-    let shown = rows.iter().map(|row| row.traffic).fold(RxTx::default(), plus);
-    let others = Others { rows: known.saturating_sub(rows.len() as u64), traffic: minus(total, shown) };
+/// `whole`: what the rows are the first of.
+fn ranked(rows: Vec<OwnerRow>, whole: Others) -> Ranked<OwnerRow> {
+    let shown = |part: fn(&OwnerRow) -> RxTx| rows.iter().map(part).fold(RxTx::default(), plus);
+    let others = Others {
+        rows: whole.rows.saturating_sub(rows.len() as u64),
+        traffic: minus(whole.traffic, shown(|row| row.traffic)),
+        session_traffic: minus(whole.session_traffic, shown(|row| row.session_traffic)),
+    };
     Ranked { rows, others }
 }
 
-fn is_meant(owner: &Owner, search: &str) -> bool {
+/// Whether `search`, in lower case, is its whole pid or part of one of its texts.
+pub fn is_meant(owner: &Owner, search: &str) -> bool {
     let texts = [&owner.name, &owner.executable, &owner.user, &owner.unit, &owner.container];
     owner.pid.is_some_and(|pid| pid.to_string() == search)
         || texts.iter().any(|text| text.to_lowercase().contains(search))
