@@ -26,7 +26,7 @@ mod sockets;
 mod sources;
 mod tables;
 mod units;
-mod users;
+pub mod users;
 
 pub use book::Attribution;
 pub use directory::{Directory, Nobody, without_process};
