@@ -1,5 +1,6 @@
 //! What the engine publishes of itself: the live view once a second, and the status when asked.
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use shared::health::{CaptureStatus, Degraded, Losses, Status};
@@ -216,12 +217,13 @@ impl Engine {
         let trouble = self.counters_trouble.clone();
         degraded.extend(trouble.map(|reason| Degraded { part: "counters".to_owned(), reason }));
         degraded.extend(self.watcher.degraded());
-        for capture in
-            self.captures.iter().filter(|capture| capture.state == shared::health::CaptureState::Error)
-        {
-            let reason = format!("{}: {}", capture.name, capture.reason);
-            degraded.push(Degraded { part: "capture".to_owned(), reason });
-        }
+        let now = Instant::now();
+        let troubles =
+            self.captures.iter().filter_map(|capture| Some((&capture.name, capture.trouble(now)?)));
+        degraded.extend(troubles.map(|(name, reason)| Degraded {
+            part: "capture".to_owned(),
+            reason: format!("{name}: {reason}"),
+        }));
         degraded
     }
 

@@ -141,7 +141,7 @@ impl Engine {
 
     fn reconcile(&mut self) {
         let choices = self.settings.selection.choose(&self.links);
-        let changes = self.captures.reconcile(&self.links, &choices);
+        let changes = self.captures.reconcile(&self.links, &choices, Instant::now());
         self.order(changes);
     }
 
