@@ -10,7 +10,7 @@ use shared::process::MatchQuality;
 use weir_shared as shared;
 
 mod book;
-mod clocks;
+pub(crate) mod clocks;
 mod diag;
 mod directory;
 pub mod ebpf;
