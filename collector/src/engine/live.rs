@@ -12,6 +12,7 @@ use weir_shared as shared;
 use super::Engine;
 use super::captures::Capture;
 use super::command::Subscription;
+use crate::window::owner_lists::LiveOwners;
 
 /// Rows of each live list; more are fetched with the list calls.
 const LIVE_ROWS: usize = 50;
@@ -69,7 +70,8 @@ impl Engine {
     }
 
     fn update(&self, now: Timestamp, with_window: bool) -> Update {
-        let mut owners = self.traffic.live_owners("", LIVE_OWNERS, self.directory());
+        let LiveOwners { list: mut owners, active } =
+            self.traffic.live_owners("", LIVE_OWNERS, self.directory());
         self.add_earlier_of_session(&mut owners);
         Update {
             time: now,
@@ -82,7 +84,7 @@ impl Engine {
             window_millis: self.window_millis(),
             recent_seconds: Vec::new(),
             owners,
-            active_owners: u32::try_from(self.traffic.active_owners()).unwrap_or(u32::MAX),
+            active_owners: u32::try_from(active).unwrap_or(u32::MAX),
             session: self.running_session(false),
             process_threshold_bytes_per_second: self.process_threshold,
         }
@@ -113,7 +115,7 @@ impl Engine {
             live.average_per_second = totals.average_per_second;
             live.hosts = self.traffic.live_hosts(id, LIVE_ROWS);
             live.flows = self.traffic.live_flows(id, LIVE_ROWS, self.directory());
-            live.owners = self.traffic.live_owners(&capture.name, LIVE_ROWS, self.directory());
+            live.owners = self.traffic.live_owners(&capture.name, LIVE_ROWS, self.directory()).list;
         }
         live
     }

@@ -123,6 +123,10 @@ impl Owners {
         self.accounts.iter().map(|(owner, account)| (*owner, account))
     }
 
+    pub(super) fn get(&self, owner: OwnerId) -> Option<&Account> {
+        self.accounts.get(&owner)
+    }
+
     /// What each moved since the last call.
     pub(super) fn take_recent(&mut self) -> impl Iterator<Item = (OwnerId, RxTx)> {
         let moving = self.accounts.iter_mut().filter(|(_, account)| !account.recent.is_zero());

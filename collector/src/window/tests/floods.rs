@@ -113,7 +113,7 @@ fn a_session_begins_with_nothing() {
     let of_session: Vec<u64> =
         traffic.owners(&query, &Nobody).rows.iter().map(|row| row.traffic.tx.packets).collect();
     assert_eq!(of_session, [2]);
-    let live = traffic.live_owners("", 0, &Nobody).others;
+    let live = traffic.live_owners("", 0, &Nobody).list.others;
     assert_eq!((live.traffic.tx.packets, live.session_traffic.tx.packets), (6, 2), "those not listed too");
 }
 
@@ -135,7 +135,7 @@ fn without_a_session_nobody_has_moved_anything_in_it() {
             super::super::owner_lists::OwnerQuery { interface: "", search: "", of_session: true, rows: 9 };
         let asked: Vec<u64> =
             traffic.owners(&query, &Nobody).rows.iter().map(|row| row.traffic.tx.packets).collect();
-        let live = traffic.live_owners("eth0", 9, &Nobody);
+        let live = traffic.live_owners("eth0", 9, &Nobody).list;
         assert_eq!(live.rows[0].traffic.tx.packets, step, "since the start");
         (asked, live.rows[0].session_traffic.tx.packets)
     };
