@@ -6,7 +6,7 @@
 # make lint     what .ci/run checks before the tests
 export CARGO_TERM_COLOR ?= auto
 AS_ROOT := $(CURDIR)/tools/as-root
-RUNNER := CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
+RUNNER = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
 CRASH_CYCLES ?= 200
 
 .PHONY: run build test crash scorecard bench lint format docs captures clean

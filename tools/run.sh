@@ -28,7 +28,11 @@ arrange_as_user() {
   webui_user=$(id -un)
   webui_group=$(id -gn)
   state=${WEIR_STATE:-$checkout/run}
-  mkdir -p "$state" 2>/dev/null || state=${XDG_STATE_HOME:-$HOME/.local/state}/weir/run
+  if ! mkdir -p "$state" 2>/dev/null || [[ ! -w $state ]]; then
+    [[ -z ${WEIR_STATE:-} ]] || fail "$(id -un) cannot write WEIR_STATE=$WEIR_STATE; choose a folder of your own"
+    state=${XDG_STATE_HOME:-$HOME/.local/state}/weir/run
+    say "$checkout/run cannot be written: history is kept in $state"
+  fi
   mkdir -p -m 0700 "$state" "$state/webui" "$state/socket" "$state/log"
   # only this user gets as far as the socket, whoever else is in the group
   chmod 0700 "$state" "$state/webui" "$state/socket"
@@ -55,15 +59,25 @@ arrange_as_root() {
 # Sets `privilege` to root, sudo or none.
 ask_for_privilege() {
   privilege=none
+  local why=
   if [[ $(id -u) -eq 0 ]]; then
     privilege=root
-  elif [[ ${WEIR_SUDO:-yes} != no ]] && command -v sudo >/dev/null; then
-    say "capturing packets needs root: asking sudo for the collector alone (refuse to go on with kernel counters only)"
-    if sudo -n true 2>/dev/null || sudo -v; then privilege=sudo; fi
+  elif [[ ${WEIR_SUDO:-yes} == no ]]; then
+    why="WEIR_SUDO=no"
+  elif ! command -v sudo >/dev/null; then
+    why="sudo is not installed"
+  else
+    say "capturing packets needs root: asking sudo for the collector alone (Ctrl+C here goes on with kernel counters only)"
+    trap : INT
+    if sudo -n true 2>/dev/null || sudo -v; then privilege=sudo; else why="sudo was refused"; fi
+    trap - INT
   fi
-  if [[ $privilege == none ]]; then
-    say "no root for the collector: totals come from kernel counters; hosts, protocols and packets stay empty"
-  fi
+  [[ $privilege != none ]] || without_capture "$why"
+}
+
+without_capture() {
+  say "no packets are captured ($1): totals come from kernel counters; hosts, protocols, processes and packets stay empty"
+  say "  to capture: run this again where sudo is allowed, or as root"
 }
 
 # --- start and stop --------------------------------------------------------------------------------------------------
@@ -79,15 +93,16 @@ start_collector() {
   collector_arguments
   rm -f "$state/socket/collector.sock" "$state/socket/control.sock"
   [[ $privilege == none ]] && mkdir -p -m 0700 "$state/collector-unprivileged"
-  local pipe=$state/log/stop.$$
+  local pipe=$state/log/stop.$$ before=0
+  [[ -e $log ]] && before=$(stat -c %s "$log")
   mkfifo -m 0600 "$pipe"
   local prefix=(env "WEIR_COLLECTOR__SOCKET__GROUP=$webui_group")
-  [[ $privilege == sudo ]] && prefix=(sudo -n "${prefix[@]}")
+  [[ $privilege == sudo ]] && prefix=(sudo "${prefix[@]}") # asks again where sudo remembers nothing
   "${prefix[@]}" "$checkout/tools/collector-as-root.sh" "${arguments[@]}" <"$pipe" >>"$log" 2>&1 &
   collector=$!
   exec 4>"$pipe"
   rm -f "$pipe"
-  wait_until collector_answers || { tail -n 20 "$log" >&2; return 1; }
+  wait_until collector_answers || { tail -c "+$((before + 1))" "$log" | tail -n 20 >&2; return 1; }
 }
 
 collector_answers() { [[ -S $state/socket/collector.sock ]] || { kill -0 "$collector" 2>/dev/null && return 1; return 2; }; }
@@ -170,11 +185,11 @@ trap 'stop 0' INT TERM HUP
 trap 'stop 1' EXIT
 if ! start_collector; then
   [[ $privilege == none ]] && fail "the collector did not start"
-  say "the collector did not start as root: going on with kernel counters only"
   exec 4>&-
   wait "$collector" 2>/dev/null || true
   [[ $privilege == root ]] && fail "the collector did not start; its log is above"
   privilege=none
+  without_capture "the collector did not start as root; its log is above"
   start_collector || fail "the collector did not start"
 fi
 start_webui

@@ -89,6 +89,7 @@ pub struct Collector {
     traffic: v1::traffic_service_client::TrafficServiceClient<Channel>,
     alerts: v1::alert_service_client::AlertServiceClient<Channel>,
     control: v1::control_service_client::ControlServiceClient<Channel>,
+    on_behalf_of: Arc<str>,
 }
 
 impl Collector {
@@ -111,7 +112,13 @@ impl Collector {
             control: v1::control_service_client::ControlServiceClient::new(channel)
                 .max_decoding_message_size(LARGEST_ANSWER_BYTES)
                 .max_encoding_message_size(LARGEST_REQUEST_BYTES),
+            on_behalf_of: Arc::default(),
         })
+    }
+
+    /// Says in each change for whom it is: letters, digits and `-._@`, at most 64. Events tell it, and it gives no right.
+    pub fn on_behalf_of(self, name: &str) -> Self {
+        Self { on_behalf_of: name.into(), ..self }
     }
 
     pub async fn status(&self) -> Result<Status, ClientError> {
@@ -184,20 +191,23 @@ impl Collector {
 
     /// Begins a session; an empty name is made of the time. One runs at a time.
     pub async fn start_session(&self, name: &str) -> Result<Session, ClientError> {
-        let wanted = v1::StartSessionRequest { name: name.to_owned() };
+        let wanted =
+            v1::StartSessionRequest { name: name.to_owned(), on_behalf_of: self.on_behalf_of.to_string() };
         let answer = self.taken(self.control.clone().start_session(request(wanted)).await)?;
         one_session(answer.session)
     }
 
     /// Ends the running session, never capture.
     pub async fn stop_session(&self) -> Result<Session, ClientError> {
-        let answer = self.control.clone().stop_session(request(v1::StopSessionRequest {})).await;
+        let wanted = v1::StopSessionRequest { on_behalf_of: self.on_behalf_of.to_string() };
+        let answer = self.control.clone().stop_session(request(wanted)).await;
         one_session(self.taken(answer)?.session)
     }
 
     /// Ends the running session and begins another of its name: the ended one, then the new one.
     pub async fn reset_session(&self) -> Result<(Session, Session), ClientError> {
-        let answer = self.control.clone().reset_session(request(v1::ResetSessionRequest {})).await;
+        let wanted = v1::ResetSessionRequest { on_behalf_of: self.on_behalf_of.to_string() };
+        let answer = self.control.clone().reset_session(request(wanted)).await;
         let answer = self.taken(answer)?;
         Ok((one_session(answer.ended)?, one_session(answer.session)?))
     }
@@ -210,7 +220,8 @@ impl Collector {
 
     /// Sets the bandwidth over which a process raises an alert, in either direction; 0 is off. Gives the one before.
     pub async fn set_process_threshold(&self, bytes_per_second: u64) -> Result<u64, ClientError> {
-        let wanted = v1::SetProcessThresholdRequest { bytes_per_second };
+        let wanted =
+            v1::SetProcessThresholdRequest { bytes_per_second, on_behalf_of: self.on_behalf_of.to_string() };
         let answer = self.control.clone().set_process_threshold(request(wanted)).await;
         Ok(self.taken(answer)?.previous_bytes_per_second)
     }

@@ -52,10 +52,11 @@ pub struct ParentProcess {
 }
 
 /// A process, or what stands for one where there is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Owner {
     /// comm of the thread group's leader; `kernel`, `forwarded`, `no_flow` or `unknown` without a process.
     pub name: String,
+    /// None without a process.
     pub pid: Option<u32>,
     /// A pid is used again; with its start time it names one process.
     pub started: Option<Timestamp>,

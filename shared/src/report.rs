@@ -190,6 +190,8 @@ pub struct Others {
     /// How many rows these are, as far as they could be told apart.
     pub rows: u64,
     pub traffic: RxTx,
+    /// Of owners: since the running session began; zero without one.
+    pub session_traffic: RxTx,
 }
 
 /// One 5-tuple, both directions together, as seen on one interface.

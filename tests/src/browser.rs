@@ -1,9 +1,12 @@
 //! A headless Chromium of the test's own, and what it complained about.
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,12 +30,50 @@ const FLAGS: [&str; 10] = [
 /// How long a page may take to show something, on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Dropped, it ends what it started, in the order of its fields.
 #[derive(Debug)]
 pub struct Browser {
     pub client: Client,
     _driver: Running,
+    _chromium: Chromium,
     port: u16,
     _profile: TempDir,
+}
+
+/// A driver that ends before its browser was closed, as in a test that fails, leaves it running and its files behind.
+#[derive(Debug)]
+struct Chromium {
+    profile: PathBuf,
+}
+
+impl Chromium {
+    fn processes(&self) -> Vec<Pid> {
+        let profile = self.profile.display().to_string();
+        let all = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_ours = |pid: &i32| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains(&profile)
+        };
+        pids.filter(is_ours).map(Pid::from_raw).collect()
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            for pid in left {
+                kill(pid, Signal::SIGKILL).ok(); // it may just have ended
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        eprintln!("a browser in {} does not end", self.profile.display());
+    }
 }
 
 impl Browser {
@@ -40,7 +81,8 @@ impl Browser {
         let profile = tempfile::Builder::new().prefix("weir-browser-").tempdir().expect("a folder");
         let port = free_port();
         let mut command = Command::new("chromedriver");
-        command.arg(format!("--port={port}")).env("HOME", profile.path());
+        command.arg(format!("--port={port}")).env("HOME", profile.path()).env("TMPDIR", profile.path());
+        let chromium = Chromium { profile: profile.path().to_owned() };
         let driver = Running::start("chromedriver", &mut command, &profile.path().join("log"));
         until("chromedriver listens", PATIENCE, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
         let mut arguments: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
@@ -54,7 +96,7 @@ impl Browser {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
         let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.expect("a browser");
-        Self { client, _driver: driver, port, _profile: profile }
+        Self { client, _driver: driver, _chromium: chromium, port, _profile: profile }
     }
 
     pub async fn open(&self, url: &str) {
@@ -145,5 +187,22 @@ impl Browser {
     /// Ends the browser; its driver ends when dropped.
     pub async fn close(self) {
         self.client.close().await.expect("closing the browser");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_browser_that_was_not_closed_ends_and_leaves_nothing() {
+        let browser = Browser::start(400, 300).await;
+        browser.open("about:blank").await;
+        let profile = browser._profile.path().to_owned();
+        let chromium = Chromium { profile: profile.clone() };
+        assert!(!chromium.processes().is_empty());
+        drop(browser);
+        assert!(chromium.processes().is_empty(), "it runs on");
+        assert!(!profile.exists(), "its folder stays");
     }
 }

@@ -21,6 +21,9 @@ const READY: Duration = Duration::from_secs(20);
 /// How long webui may take to store what it is behind; a machine that builds beside the tests is slow.
 const STORED: Duration = Duration::from_secs(120);
 
+/// Runs its arguments as a command.
+const WITHOUT_NETLINK: &str = include_str!("without_netlink.py");
+
 /// Dropped, it ends what it started, in the order of its fields, and deletes its namespaces.
 #[derive(Debug)]
 pub struct Lab {
@@ -34,6 +37,7 @@ pub struct Lab {
     pub database: PathBuf,
     collector_configuration: String,
     webui_configuration: String,
+    refuses_netlink: bool,
     folder: TempDir,
 }
 
@@ -52,6 +56,7 @@ impl Lab {
             database: folder.path().join("weir.db"),
             collector_configuration: "[capture]\nwindow_seconds = 1\n".to_owned(),
             webui_configuration: String::new(),
+            refuses_netlink: false,
             folder,
         }
     }
@@ -88,11 +93,22 @@ impl Lab {
         text.clone_into(&mut self.webui_configuration);
     }
 
+    /// From its next start on the collector gets no netlink socket of any kind.
+    pub fn refuse_netlink(&mut self) {
+        self.refuses_netlink = true;
+    }
+
     /// The collector's command line, in the monitored namespace.
     pub fn collector_command(&self) -> Command {
         let configuration = self.path("collector.toml");
         fs::write(&configuration, &self.collector_configuration).expect("the collector's configuration");
-        let mut command = self.network.inside(&program("weir-collector"));
+        let mut command = if self.refuses_netlink {
+            let mut command = self.network.inside(Path::new("python3"));
+            command.args(["-c", WITHOUT_NETLINK]).arg(program("weir-collector"));
+            command
+        } else {
+            self.network.inside(&program("weir-collector"))
+        };
         command.arg("--config").arg(configuration).arg("--state").arg(&self.collector_state);
         command.arg("--socket").arg(self.socket()).arg("--control-socket").arg(self.path("control.sock"));
         command.args(["--log-level", "debug", "run"]);

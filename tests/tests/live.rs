@@ -82,6 +82,21 @@ async fn captured_lost_and_outside_are_the_kernels_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_netlink_is_refused_the_ledger_still_adds_up_and_what_is_worse_is_said() {
+    let mut lab = Lab::new();
+    lab.refuse_netlink();
+    let before = lab.network.counters();
+    lab.start_collector();
+    let sent = lab.network.send(&["--count", "5000", "--pps", "5000", "--flows", "50", "--transport", "mix"]);
+    let capture = adds_up(&lab, before).await;
+    assert!(capture["bytes"].as_u64() >= Some(sent), "not all captured: {capture}");
+    let degraded = lab.status()["degraded"].to_string();
+    assert!(degraded.contains("counters are read from /proc/net/dev instead"), "{degraded}");
+    assert!(degraded.contains("interfaces are read from /sys every 5 seconds instead"), "{degraded}");
+    goes_and_comes_back(&lab, Duration::from_secs(15));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_filter_leaves_out_is_outside() {
     let mut lab = Lab::new();
     lab.configure_collector("[capture]\nwindow_seconds = 1\nfilter = \"udp\"\n");
@@ -95,20 +110,22 @@ async fn what_a_filter_leaves_out_is_outside() {
     assert!(capture["ledger"]["outside_bytes"].as_u64() >= Some(tcp), "{capture}");
 }
 
+fn goes_and_comes_back(lab: &Lab, limit: Duration) {
+    let interface = lab.network.interface.clone();
+    let state = || lab.capture()["state"].as_str().map(str::to_owned);
+    lab.network.remove_link();
+    weir_tests::wait::until("the interface is gone", limit, || (state()? == "gone").then_some(()));
+    lab.network.add_link();
+    weir_tests::wait::until(&format!("{interface} is captured again"), limit, || {
+        (state()? == "up").then_some(())
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interface_that_vanishes_is_gone_and_comes_back_by_itself() {
     let mut lab = Lab::new();
     lab.start_collector();
-    let interface = lab.network.interface.clone();
-    let state = |lab: &Lab| lab.capture()["state"].as_str().map(str::to_owned);
-    lab.network.remove_link();
-    weir_tests::wait::until("the interface is gone", Duration::from_secs(5), || {
-        (state(&lab)? == "gone").then_some(())
-    });
-    lab.network.add_link();
-    weir_tests::wait::until(&format!("{interface} is captured again"), Duration::from_secs(5), || {
-        (state(&lab)? == "up").then_some(())
-    });
+    goes_and_comes_back(&lab, Duration::from_secs(5));
     let before = lab.capture()["packets"].as_u64().expect("packets");
     lab.network.send(&["--count", "500", "--pps", "1000"]);
     weir_tests::wait::until("packets are counted again", Duration::from_secs(5), || {

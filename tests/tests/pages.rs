@@ -184,6 +184,12 @@ async fn search_narrows_and_export_gives_what_is_on_screen() {
     assert!(!found["hosts"].as_array().expect("hosts").is_empty());
     let none = client.get("/api/v1/hosts?from=2020-01-01&q=203.0.113").await.json();
     assert_eq!(none["hosts"].as_array().map(Vec::len), Some(0), "{none}");
+    let young = client.get("/history").await;
+    assert!(
+        young.body.contains("data-usual=\"1h\""),
+        "a history of minutes opens on the hour: {}",
+        young.body
+    );
     let csv = client.get("/api/v1/hosts?from=2020-01-01&q=10.88&format=csv").await;
     assert!(csv.headers["content-type"].to_str().expect("a type").starts_with("text/csv"));
     let rows = csv.body.lines().skip(1).filter(|line| !line.starts_with("others,")).count();

@@ -103,7 +103,7 @@ function loadAll() {
   loadEvents();
 }
 
-const range = new Range("30d", loadAll);
+const range = new Range(loadAll);
 hook("search").value = parameter("q");
 hook("search").addEventListener("input", debounced(() => {
   setAddress({ q: hook("search").value.trim() });

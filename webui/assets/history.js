@@ -133,7 +133,7 @@ function load() {
   showList();
 }
 
-const range = new Range("24h", load);
+const range = new Range(load);
 const page = new ListPage(range);
 page.searched = loadPicture;
 hook("zoom-out").addEventListener("click", () => range.widen());

@@ -4,6 +4,6 @@ import { hostList } from "./lists.js";
 import { Range } from "./range.js";
 
 const show = () => page.show(hostList(range.name === "now"));
-const range = new Range("now", show);
+const range = new Range(show);
 const page = new ListPage(range);
 show();

@@ -23,7 +23,7 @@ function show() {
   page.show(ownerList(range.name === "now", group(), sortFromAddress()));
 }
 
-const range = new Range("now", () => {
+const range = new Range(() => {
   show();
   detail.load();
 });

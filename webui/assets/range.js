@@ -24,8 +24,8 @@ export class Range {
   #usual;
   #changed;
 
-  constructor(usual, changed) {
-    this.#usual = usual;
+  constructor(changed) {
+    this.#usual = hook("ranges").dataset.usual;
     this.#changed = changed;
     hook("ranges").addEventListener("click", (event) => this.#choose(event.target.closest("[data-range]")?.dataset.range));
     hook("range-form").addEventListener("submit", (event) => this.#submitted(event));

@@ -204,7 +204,10 @@ fn session(id: u64) -> Session {
     Session {
         end: Some(at(20)),
         gap_millis: 250,
-        owners: Ranked { rows: vec![row(1), row(2)], others: Others { rows: 4, traffic: both(200, 100) } },
+        owners: Ranked {
+            rows: vec![row(1), row(2)],
+            others: Others { rows: 4, traffic: both(200, 100), ..Others::default() },
+        },
         ..running(id, "upgrade <b>")
     }
 }

@@ -149,6 +149,7 @@ async fn the_threshold_is_set_by_the_pages_own_form_alone() {
     assert_eq!(peer.told(|told| told.threshold), 1_536);
     assert_eq!(post(&mut browser, &fields("other", "many")).await, 422);
     assert_eq!(peer.told(|told| told.threshold), 1_536);
+    assert!(peer.told(|told| told.on_behalf_of.iter().all(|user| user == "admin")));
     peer.stop().await;
     service.stop().await;
 }
@@ -179,6 +180,7 @@ async fn sessions_are_started_reset_and_stopped_and_a_second_start_names_the_fir
     let (status, page) = post(&mut browser, &csrf, "stop").await;
     assert_eq!((status, page.contains("no session is running")), (422, true));
     assert_eq!(post(&mut browser, &csrf, "erase").await.0, 400);
+    assert_eq!(peer.told(|told| told.on_behalf_of.clone()), ["admin"; 5], "who asked, refused ones too");
     peer.stop().await;
     service.stop().await;
 }

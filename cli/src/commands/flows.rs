@@ -25,6 +25,8 @@ const COLUMNS: [(&str, Align); 12] = [
     ("OWNER", Align::Left),
 ];
 
+const LISTING: Listing<FlowItem> = Listing { title: "Flows", columns: &COLUMNS, received: 7, cells };
+
 pub(super) async fn run(
     collector: &Collector,
     arguments: &Arguments,
@@ -34,15 +36,7 @@ pub(super) async fn run(
     arguments.style(list.format)?;
     let answer = collector.flows(&list_request(arguments, list)).await?;
     let document = shared::json::flows_document(answer.since, &answer.list);
-    let listing = Listing {
-        title: format!("Flows since {}", out.date_time(document.since)),
-        columns: &COLUMNS,
-        received: 7,
-        rows: &document.flows,
-        others: &document.others,
-        cells,
-    };
-    list::print(arguments, list.format, &document, &listing, out)
+    list::print(arguments, list.format, &document, &LISTING, out)
 }
 
 fn cells(flow: &FlowItem, units: Units) -> Vec<String> {

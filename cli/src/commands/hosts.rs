@@ -21,6 +21,8 @@ const COLUMNS: [(&str, Align); 8] = [
     ("PROTOCOLS", Align::Left),
 ];
 
+const LISTING: Listing<HostItem> = Listing { title: "Remote hosts", columns: &COLUMNS, received: 3, cells };
+
 pub(super) async fn run(
     collector: &Collector,
     arguments: &Arguments,
@@ -30,15 +32,7 @@ pub(super) async fn run(
     arguments.style(list.format)?;
     let answer = collector.hosts(&list_request(arguments, list)).await?;
     let document = shared::json::hosts_document(answer.since, &answer.list);
-    let listing = Listing {
-        title: format!("Remote hosts since {}", out.date_time(document.since)),
-        columns: &COLUMNS,
-        received: 3,
-        rows: &document.hosts,
-        others: &document.others,
-        cells,
-    };
-    list::print(arguments, list.format, &document, &listing, out)
+    list::print(arguments, list.format, &document, &LISTING, out)
 }
 
 fn cells(host: &HostItem, units: Units) -> Vec<String> {

@@ -1,7 +1,10 @@
 //! What the lists by bytes have in common: the styles they are printed in, and the row of what they do not name.
+use jiff::Timestamp;
 use serde::Serialize;
-use shared::json::OthersItem;
 use shared::json::csv::Columns;
+use shared::json::{
+    FlowItem, FlowsDocument, HostItem, HostsDocument, OthersItem, OwnerItem, ProcessesDocument,
+};
 use shared::process::OwnerReference;
 use shared::units::Units;
 use weir_shared as shared;
@@ -12,43 +15,73 @@ use crate::output::Output;
 use crate::table::{self, Align};
 
 /// A list as a table.
-pub(super) struct Listing<'a, T> {
-    pub title: String,
+pub(super) struct Listing<T> {
+    pub title: &'static str,
     pub columns: &'static [(&'static str, Align)],
     /// The column of received bytes; that of sent bytes follows.
     pub received: usize,
-    pub rows: &'a [T],
-    pub others: &'a OthersItem,
     pub cells: fn(&T, Units) -> Vec<String>,
 }
 
-/// Prints `document` whole as JSON, else its rows as CSV or as a table.
-pub(super) fn print<T: Columns>(
+/// What `--json` prints, and a table's rows.
+pub(super) trait Document: Serialize {
+    type Row: Columns;
+
+    fn since(&self) -> Timestamp;
+    fn rows(&self) -> &[Self::Row];
+    fn others(&self) -> &OthersItem;
+}
+
+macro_rules! document {
+    ($document:ty, $rows:ident: $row:ty) => {
+        impl Document for $document {
+            type Row = $row;
+
+            fn since(&self) -> Timestamp {
+                self.since
+            }
+
+            fn rows(&self) -> &[$row] {
+                &self.$rows
+            }
+
+            fn others(&self) -> &OthersItem {
+                &self.others
+            }
+        }
+    };
+}
+
+document!(HostsDocument, hosts: HostItem);
+document!(FlowsDocument, flows: FlowItem);
+document!(ProcessesDocument, processes: OwnerItem);
+
+/// Prints the document whole as JSON, else its rows as CSV or as a table.
+pub(super) fn print<D: Document>(
     arguments: &Arguments,
     format: Format,
-    document: &impl Serialize,
-    listing: &Listing<'_, T>,
+    document: &D,
+    listing: &Listing<D::Row>,
     out: &mut Output,
 ) -> anyhow::Result<()> {
     match arguments.style(format)? {
         Style::Json => out.json(document)?,
-        Style::Csv => out.csv(listing.rows, Some(listing.others))?,
+        Style::Csv => out.csv(document.rows(), Some(document.others()))?,
         Style::Table => {
             let mut rows: Vec<_> =
-                listing.rows.iter().map(|row| (listing.cells)(row, arguments.units)).collect();
-            rows.extend(others_row(listing));
-            out.line(&listing.title)?;
+                document.rows().iter().map(|row| (listing.cells)(row, arguments.units)).collect();
+            rows.extend(others_row(document.others(), listing.received));
+            out.line(&format!("{} since {}", listing.title, out.date_time(document.since())))?;
             table::print(out, listing.columns, &rows)?;
         }
     }
     Ok(())
 }
 
-fn others_row<T>(listing: &Listing<'_, T>) -> Option<Vec<String>> {
-    let mut cells = vec![others_cell(listing.others)?];
-    cells.resize(listing.received, String::new());
-    let traffic = listing.others.traffic;
-    cells.extend([bytes(traffic.rx_bytes), bytes(traffic.tx_bytes)]);
+fn others_row(others: &OthersItem, received: usize) -> Option<Vec<String>> {
+    let mut cells = vec![others_cell(others)?];
+    cells.resize(received, String::new());
+    cells.extend([bytes(others.traffic.rx_bytes), bytes(others.traffic.tx_bytes)]);
     Some(cells)
 }
 

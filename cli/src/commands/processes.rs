@@ -41,33 +41,27 @@ pub(super) async fn run(
     }
     let answer = collector.processes(&request).await?;
     let document = shared::json::processes_document(answer.since, &answer.list);
-    let span = if wanted.session { "in the session since" } else { "since" };
-    let listing = Listing {
-        title: format!("Processes {span} {}", out.date_time(document.since)),
-        columns: &COLUMNS,
-        received: 4,
-        rows: &document.processes,
-        others: &document.others,
-        cells,
-    };
+    let title = if wanted.session { "Processes in the session" } else { "Processes" };
+    let listing = Listing { title, columns: &COLUMNS, received: 4, cells };
     list::print(arguments, format, &document, &listing, out)
 }
 
 fn cells(process: &OwnerItem, units: Units) -> Vec<String> {
-    let state = match (process.pid, process.alive, process.over_threshold) {
+    let owner = &process.owner;
+    let state = match (owner.pid, owner.alive, process.over_threshold) {
         (_, _, true) => "over threshold",
         (Some(_), false, _) => "ended",
         _ => "",
     };
-    let unit = if process.container.is_empty() { &process.unit } else { &process.container };
-    let quality = match process.reason.as_str() {
-        "" => process.quality.name().to_owned(),
-        reason => format!("{}: {reason}", process.quality.name()),
+    let unit = if owner.container.is_empty() { &owner.unit } else { &owner.container };
+    let quality = match owner.reason.as_str() {
+        "" => owner.quality.name().to_owned(),
+        reason => format!("{}: {reason}", owner.quality.name()),
     };
     vec![
-        process.pid.map(|pid| pid.to_string()).unwrap_or_default(),
-        process.name.clone(),
-        process.user.clone(),
+        owner.pid.map(|pid| pid.to_string()).unwrap_or_default(),
+        owner.name.clone(),
+        owner.user.clone(),
         unit.clone(),
         bytes(process.traffic.rx_bytes),
         bytes(process.traffic.tx_bytes),

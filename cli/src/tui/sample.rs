@@ -65,7 +65,10 @@ pub(super) fn owners() -> Ranked<OwnerRow> {
         nginx,
         kernel,
     ];
-    Ranked { rows, others: Others { rows: 3, traffic: moved(70_000, 7_000) } }
+    Ranked {
+        rows,
+        others: Others { rows: 3, traffic: moved(70_000, 7_000), session_traffic: moved(900, 100) },
+    }
 }
 
 pub(super) fn end(address: &str, port: u16) -> Endpoint {

@@ -85,7 +85,11 @@ fn answer(
         Command::Status(reply) => reply.send(status()).unwrap(),
         Command::Interfaces(reply) => reply.send(vec![interface()]).unwrap(),
         Command::Hosts(_, reply) => {
-            let others = Others { rows: 4, traffic: RxTx { rx: Count::default(), tx: count(1, 7) } };
+            let others = Others {
+                rows: 4,
+                traffic: RxTx { rx: Count::default(), tx: count(1, 7) },
+                ..Others::default()
+            };
             reply.send(Since { since, list: Ranked { rows: vec![host()], others } }).unwrap();
         }
         Command::Flows(_, reply) => {

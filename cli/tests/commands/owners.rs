@@ -42,7 +42,7 @@ pub(crate) fn owners(of: Scope) -> Ranked<OwnerRow> {
     };
     let over = OwnerRow { over_threshold: true, ..row(process, traffic) };
     let rows = vec![over, row(unknown, moved(500, 0))];
-    Ranked { rows, others: Others { rows: 3, traffic: moved(70, 7) } }
+    Ranked { rows, others: Others { rows: 3, traffic: moved(70, 7), ..Others::default() } }
 }
 
 fn row(owner: Owner, traffic: RxTx) -> OwnerRow {

@@ -5,7 +5,7 @@ use nix::time::ClockId;
 pub(super) const SECOND: u64 = 1_000_000_000;
 
 /// Nanoseconds since boot, suspended time included: the clock of process start times. 0 where it cannot be read.
-pub(super) fn boot_now() -> u64 {
+pub(crate) fn boot_now() -> u64 {
     read(ClockId::CLOCK_BOOTTIME)
 }
 

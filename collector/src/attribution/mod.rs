@@ -11,7 +11,7 @@ use shared::process::MatchQuality;
 use weir_shared as shared;
 
 mod book;
-mod clocks;
+pub(crate) mod clocks;
 mod diag;
 mod directory;
 mod early;
@@ -29,7 +29,7 @@ mod sockets;
 mod sources;
 mod tables;
 mod units;
-mod users;
+pub mod users;
 
 pub use book::Attribution;
 pub use directory::{Directory, Nobody, without_process};

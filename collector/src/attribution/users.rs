@@ -11,8 +11,9 @@ const PASSWD: &str = "/etc/passwd";
 const LONGEST_FILE: u64 = 4 << 20;
 const LONGEST_NAME: usize = 64;
 
+/// Known users; the file is read when it is first needed.
 #[derive(Debug, Default)]
-pub(super) struct Users {
+pub struct Users {
     names: HashMap<u32, String>,
     read: Option<SystemTime>,
 }
@@ -20,10 +21,15 @@ pub(super) struct Users {
 impl Users {
     /// The name, else the number as text. A number without a name makes the file be read again if it has changed.
     pub(super) fn name(&mut self, uid: u32) -> String {
+        self.find(uid).map_or_else(|| uid.to_string(), str::to_owned)
+    }
+
+    /// Escaped and cut to a bound.
+    pub fn find(&mut self, uid: u32) -> Option<&str> {
         if !self.names.contains_key(&uid) {
             self.read_if_changed();
         }
-        self.names.get(&uid).cloned().unwrap_or_else(|| uid.to_string())
+        self.names.get(&uid).map(String::as_str)
     }
 
     fn read_if_changed(&mut self) {

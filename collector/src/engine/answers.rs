@@ -12,10 +12,6 @@ use super::command::{Command, ListQuery, Since};
 use crate::interface::interface_infos;
 use crate::window::owner_lists::OwnerQuery;
 
-/// Rows of a list when the caller does not say.
-const DEFAULT_ROWS: usize = 100;
-const MOST_ROWS: usize = 10_000;
-
 impl Engine {
     pub(super) fn answer(&mut self, command: Command) {
         let now = Timestamp::now();
@@ -27,7 +23,7 @@ impl Engine {
                 drop(reply.send(interface_infos(&self.links, &choices)));
             }
             Command::Hosts(query, reply) => {
-                let list = self.traffic.hosts(&query.interface, &query.search, rows(&query));
+                let list = self.traffic.hosts(&query.interface, &query.search, query.limit);
                 drop(reply.send(Since { since: self.started, list }));
             }
             Command::Flows(query, reply) => {
@@ -61,19 +57,20 @@ impl Engine {
             Scope::All | Scope::Session => None,
         };
         let of = (query.interface.as_str(), owners.as_deref());
-        self.traffic.flows(of, &query.search, rows(query), directory)
+        self.traffic.flows(of, &query.search, query.limit, directory)
     }
 
     fn owners(&self, query: &ListQuery) -> Since<Ranked<OwnerRow>> {
-        let session = self.session_begin().filter(|_| query.of == Scope::Session);
         let wanted = OwnerQuery {
             interface: &query.interface,
             search: &query.search,
             of_session: query.of == Scope::Session,
-            rows: rows(query),
+            rows: query.limit,
         };
-        let list = self.traffic.owners(&wanted, self.directory());
-        Since { since: session.unwrap_or(self.started), list }
+        if wanted.of_session {
+            return self.owners_of_session(&wanted);
+        }
+        Since { since: self.started, list: self.traffic.owners(&wanted, self.directory()) }
     }
 
     fn set_process_threshold(&mut self, now: Timestamp, bytes_per_second: u64, by: &str) -> u64 {
@@ -90,12 +87,5 @@ impl Engine {
         }
         self.event(now, "threshold_set", "process_bandwidth", message);
         previous
-    }
-}
-
-fn rows(query: &ListQuery) -> usize {
-    match query.limit {
-        0 => DEFAULT_ROWS,
-        limit => limit.min(MOST_ROWS),
     }
 }

@@ -12,6 +12,9 @@ use crate::interface::{Choice, Link};
 /// After a capture could not be opened it is tried again so much later.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// A first opening that takes longer is worth a word; before, it is what every start looks like.
+const OPENING: Duration = Duration::from_secs(3);
+
 /// One interface that is captured, was, or should be.
 #[derive(Clone, Debug)]
 pub(super) struct Capture {
@@ -30,6 +33,8 @@ pub(super) struct Capture {
     pub(super) dropped_before: u64,
     /// It has been open at least once: its absence is a loss.
     pub(super) was_open: bool,
+    /// Opened for the first time then, and not yet told whether that went well.
+    opening: Option<Instant>,
     retry_at: Option<Instant>,
     wanted: bool,
 }
@@ -63,7 +68,7 @@ impl Captures {
     }
 
     /// Brings the captures in line with the links and the selection's choices.
-    pub(super) fn reconcile(&mut self, links: &[Link], choices: &[Choice]) -> Vec<Change> {
+    pub(super) fn reconcile(&mut self, links: &[Link], choices: &[Choice], now: Instant) -> Vec<Change> {
         for capture in self.captures.values_mut() {
             capture.wanted = false;
         }
@@ -71,7 +76,7 @@ impl Captures {
         for choice in choices {
             let link = choice.index.and_then(|index| links.iter().find(|link| link.index == index));
             match link {
-                Some(link) if choice.captured => changes.extend(self.want(choice, link)),
+                Some(link) if choice.captured => changes.extend(self.want(choice, link, now)),
                 None => self.missing(choice),
                 Some(_) => {}
             }
@@ -80,8 +85,11 @@ impl Captures {
         changes
     }
 
-    fn want(&mut self, choice: &Choice, link: &Link) -> Vec<Change> {
-        let capture = self.captures.entry(choice.name.clone()).or_insert_with(|| Capture::new(&choice.name));
+    fn want(&mut self, choice: &Choice, link: &Link, now: Instant) -> Vec<Change> {
+        let capture = self
+            .captures
+            .entry(choice.name.clone())
+            .or_insert_with(|| Capture { opening: Some(now), ..Capture::new(&choice.name) });
         capture.wanted = true;
         capture.in_totals = choice.in_totals;
         capture.in_owner_totals = choice.in_owner_totals;
@@ -120,6 +128,7 @@ impl Captures {
         let capture = self.captures.entry(choice.name.clone()).or_insert_with(|| Capture::new(&choice.name));
         capture.wanted = true;
         capture.index = None;
+        capture.opening = None;
         capture.state = CaptureState::Gone;
         capture.reason.clone_from(&choice.reason);
     }
@@ -149,6 +158,7 @@ impl Captures {
 
     pub(super) fn opened(&mut self, id: u16) -> Option<&Capture> {
         let capture = self.by_id_mut(id)?;
+        capture.opening = None;
         capture.state = CaptureState::Up;
         capture.was_open = true;
         capture.reason.clear();
@@ -159,6 +169,7 @@ impl Captures {
     pub(super) fn failed(&mut self, id: u16, reason: String, now: Instant) {
         if let Some(capture) = self.by_id_mut(id) {
             capture.id = None;
+            capture.opening = None;
             capture.state = CaptureState::Error;
             capture.reason = reason;
             capture.retry_at = now.checked_add(RETRY);
@@ -204,6 +215,7 @@ impl Captures {
         let mut ended: Vec<u16> = self.closing.keys().copied().collect();
         for capture in self.captures.values_mut().filter(|capture| capture.id.is_some()) {
             ended.extend(capture.id);
+            capture.opening = None;
             capture.state = CaptureState::Error;
             "The capture worker ended and is being started again.".clone_into(&mut capture.reason);
         }
@@ -226,9 +238,16 @@ impl Capture {
             before: RxTx::default(),
             dropped_before: 0,
             was_open: false,
+            opening: None,
             retry_at: None,
             wanted: false,
         }
+    }
+
+    /// Why it is not captured, where that is not as it should be.
+    pub(super) fn trouble(&self, now: Instant) -> Option<&str> {
+        let starting = self.opening.is_some_and(|since| now.saturating_duration_since(since) < OPENING);
+        (self.state == CaptureState::Error && !starting).then_some(self.reason.as_str())
     }
 
     fn close(&mut self, closing: &mut BTreeMap<u16, String>) -> Option<Change> {
@@ -265,20 +284,38 @@ mod tests {
     #[test]
     fn an_interface_that_comes_back_with_another_index_is_opened_under_a_new_id() {
         let mut captures = Captures::default();
-        let first = captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))]);
+        let first = captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], Instant::now());
         assert_eq!(first, [Change::Open { id: 1, name: "eth0".into() }]);
         captures.opened(1);
-        assert_eq!(captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))]), []);
-        let back = captures.reconcile(&[link("eth0", 9)], &[choice("eth0", Some(9))]);
+        assert_eq!(captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], Instant::now()), []);
+        let back = captures.reconcile(&[link("eth0", 9)], &[choice("eth0", Some(9))], Instant::now());
         assert_eq!(back, [Change::Close { id: 1 }, Change::Open { id: 2, name: "eth0".into() }]);
+    }
+
+    #[test]
+    fn opening_is_no_trouble_until_it_takes_long_and_a_refusal_is_at_once() {
+        let mut captures = Captures::default();
+        let start = Instant::now();
+        captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], start);
+        let trouble = |captures: &Captures, after| {
+            captures.iter().next().unwrap().trouble(start + after).map(str::to_owned)
+        };
+        assert_eq!(trouble(&captures, Duration::from_secs(1)), None);
+        assert_eq!(trouble(&captures, OPENING).as_deref(), Some("Being opened."));
+        captures.failed(1, "no capability".into(), start);
+        assert_eq!(trouble(&captures, Duration::ZERO).as_deref(), Some("no capability"));
+        assert_eq!(captures.retry(start + RETRY).len(), 1);
+        assert_eq!(trouble(&captures, RETRY).as_deref(), Some("no capability"), "until it is open");
+        captures.opened(2);
+        assert_eq!(trouble(&captures, RETRY), None);
     }
 
     #[test]
     fn a_vanished_interface_stays_listed_as_gone_once_it_was_open() {
         let mut captures = Captures::default();
-        captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))]);
+        captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], Instant::now());
         captures.opened(1);
-        assert_eq!(captures.reconcile(&[], &[]), [Change::Close { id: 1 }]);
+        assert_eq!(captures.reconcile(&[], &[], Instant::now()), [Change::Close { id: 1 }]);
         let states: Vec<_> = captures.iter().map(|capture| (capture.name.as_str(), capture.state)).collect();
         assert_eq!(states, [("eth0", CaptureState::Gone)]);
     }
@@ -286,10 +323,10 @@ mod tests {
     #[test]
     fn a_failed_opening_is_tried_again_later_and_not_at_once() {
         let mut captures = Captures::default();
-        captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))]);
+        captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], Instant::now());
         let now = Instant::now();
         captures.failed(1, "no capability".into(), now);
-        assert_eq!(captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))]), []);
+        assert_eq!(captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], Instant::now()), []);
         assert_eq!(captures.retry(now), []);
         assert_eq!(captures.retry(now + RETRY), [Change::Open { id: 2, name: "eth0".into() }]);
     }
@@ -297,8 +334,11 @@ mod tests {
     #[test]
     fn a_dead_workers_interfaces_keep_their_ids_for_its_successor() {
         let mut captures = Captures::default();
-        captures
-            .reconcile(&[link("lo", 1), link("eth0", 2)], &[choice("lo", Some(1)), choice("eth0", Some(2))]);
+        captures.reconcile(
+            &[link("lo", 1), link("eth0", 2)],
+            &[choice("lo", Some(1)), choice("eth0", Some(2))],
+            Instant::now(),
+        );
         captures.opened(1);
         assert_eq!(captures.worker_died(), [2, 1]);
         assert_eq!(captures.by_id(1).map(|capture| capture.state), Some(CaptureState::Error));

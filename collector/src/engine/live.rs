@@ -1,5 +1,6 @@
 //! What the engine publishes of itself: the live view once a second, and the status when asked.
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use shared::health::{CaptureStatus, Degraded, Losses, Status};
@@ -11,6 +12,7 @@ use weir_shared as shared;
 use super::Engine;
 use super::captures::Capture;
 use super::command::Subscription;
+use crate::window::owner_lists::LiveOwners;
 
 /// Rows of each live list; more are fetched with the list calls.
 const LIVE_ROWS: usize = 50;
@@ -68,6 +70,9 @@ impl Engine {
     }
 
     fn update(&self, now: Timestamp, with_window: bool) -> Update {
+        let LiveOwners { list: mut owners, active } =
+            self.traffic.live_owners("", LIVE_OWNERS, self.directory());
+        self.add_earlier_of_session(&mut owners);
         Update {
             time: now,
             interfaces: self.captures.iter().map(|capture| self.live_interface(capture)).collect(),
@@ -78,8 +83,8 @@ impl Engine {
             open_alerts: u32::try_from(self.alerts.open()).unwrap_or(u32::MAX),
             window_millis: self.window_millis(),
             recent_seconds: Vec::new(),
-            owners: self.traffic.live_owners("", LIVE_OWNERS, self.directory()),
-            active_owners: u32::try_from(self.traffic.active_owners()).unwrap_or(u32::MAX),
+            owners,
+            active_owners: u32::try_from(active).unwrap_or(u32::MAX),
             session: self.running_session(false),
             process_threshold_bytes_per_second: self.process_threshold,
         }
@@ -110,7 +115,7 @@ impl Engine {
             live.average_per_second = totals.average_per_second;
             live.hosts = self.traffic.live_hosts(id, LIVE_ROWS);
             live.flows = self.traffic.live_flows(id, LIVE_ROWS, self.directory());
-            live.owners = self.traffic.live_owners(&capture.name, LIVE_ROWS, self.directory());
+            live.owners = self.traffic.live_owners(&capture.name, LIVE_ROWS, self.directory()).list;
         }
         live
     }
@@ -214,12 +219,13 @@ impl Engine {
         let trouble = self.counters_trouble.clone();
         degraded.extend(trouble.map(|reason| Degraded { part: "counters".to_owned(), reason }));
         degraded.extend(self.watcher.degraded());
-        for capture in
-            self.captures.iter().filter(|capture| capture.state == shared::health::CaptureState::Error)
-        {
-            let reason = format!("{}: {}", capture.name, capture.reason);
-            degraded.push(Degraded { part: "capture".to_owned(), reason });
-        }
+        let now = Instant::now();
+        let troubles =
+            self.captures.iter().filter_map(|capture| Some((&capture.name, capture.trouble(now)?)));
+        degraded.extend(troubles.map(|(name, reason)| Degraded {
+            part: "capture".to_owned(),
+            reason: format!("{name}: {reason}"),
+        }));
         degraded
     }
 

@@ -26,6 +26,7 @@ mod live;
 mod owners;
 mod records;
 mod second;
+mod session_owners;
 mod sessions;
 mod watches;
 
@@ -134,7 +135,7 @@ impl Engine {
             window,
             attribution,
             programs,
-            traffic,
+            mut traffic,
             counters,
             journal,
             worker,
@@ -145,6 +146,7 @@ impl Engine {
         let now = Timestamp::now();
         // alert ids stay above those of every earlier run: there are never more alerts than journal entries
         let (counter_source, counters_degraded) = counters::open_source();
+        let sessions = Sessions::resume(&contents, &mut traffic, now);
         let first_alert = journal.last_sequence().borrow().saturating_add(1);
         Self {
             started: now,
@@ -168,7 +170,7 @@ impl Engine {
             watcher,
             watches: Watches::default(),
             publisher: Publisher::default(),
-            sessions: Sessions::resume(&contents, now),
+            sessions,
             away: BTreeSet::new(),
             kept,
             owners: Owners::new(attribution, programs),

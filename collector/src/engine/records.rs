@@ -158,7 +158,7 @@ impl Engine {
 
     fn reconcile(&mut self) {
         let choices = self.settings.selection.choose(&self.links);
-        let changes = self.captures.reconcile(&self.links, &choices);
+        let changes = self.captures.reconcile(&self.links, &choices, Instant::now());
         self.order(changes);
     }
 
@@ -200,9 +200,7 @@ impl Engine {
     }
 
     pub(super) fn watch(&mut self, request: WatchRequest) {
-        if self.watches.is_full() {
-            return; // dropping the request ends the caller's stream
-        }
+        self.close_left_watches(); // the worker has as many places as may be open, and not one more
         let interfaces = self.watched_interfaces(&request.interface);
         let program = request.program.clone();
         let most_packets_per_second = request.most_packets_per_second;

@@ -4,7 +4,6 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nix::time::ClockId;
 use shared::error::ErrorChain;
 use shared::health::CaptureState;
 use shared::journal::JournalRecord;
@@ -12,6 +11,7 @@ use shared::report::{KernelCounters, Ledger, Window};
 use weir_shared as shared;
 
 use super::{Engine, Input};
+use crate::attribution::clocks;
 use crate::counters::{self, Observation};
 use crate::detect::{CaptureFacts, Facts, ProcessFacts};
 use crate::interface::Link;
@@ -97,7 +97,7 @@ impl Engine {
         }
         let captures = &self.captures;
         let in_totals = |name: &str| captures.iter().any(|capture| capture.in_totals && capture.name == name);
-        self.counters.observe(now, since_boot(), &self.readings, in_totals)
+        self.counters.observe(now, Duration::from_nanos(clocks::boot_now()), &self.readings, in_totals)
     }
 
     fn detect(&mut self, now: Timestamp, captures: &[CaptureFacts], processes: &[ProcessFacts]) {
@@ -183,8 +183,4 @@ impl Engine {
 fn explained(links: &[Link], name: &str, grown: KernelCounters) -> u64 {
     let loopback = links.iter().any(|link| link.name == name && link.is_loopback());
     if loopback { grown.rx_bytes } else { grown.bytes() }
-}
-
-fn since_boot() -> Duration {
-    ClockId::CLOCK_BOOTTIME.now().map(Duration::from).unwrap_or_default()
 }

@@ -5,15 +5,16 @@ use jiff::Timestamp;
 use shared::alert::Event;
 use shared::error::ErrorChain;
 use shared::journal::JournalRecord;
-use shared::process::{Owner, OwnerRow};
+use shared::process::OwnerRow;
 use shared::report::{Ranked, RxTx};
 use shared::session::{LONGEST_NAME, Session, SessionInterface};
 use weir_shared as shared;
 
-use super::Engine;
 use super::captures::Capture;
-use super::command::{SessionChange, SessionError, SessionOutcome, SessionRequest};
+use super::command::{SessionChange, SessionError, SessionOutcome, SessionRequest, Since};
+use super::{Engine, session_owners};
 use crate::kept::{Contents, MOST_ENDED};
+use crate::window::Traffic;
 use crate::window::owner_lists::OwnerQuery;
 
 /// Owners of a session, the largest.
@@ -38,11 +39,12 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// Goes on with what an earlier collector left.
-    pub(super) fn resume(contents: &Contents, now: Timestamp) -> Self {
+    pub(super) fn resume(contents: &Contents, traffic: &mut Traffic, now: Timestamp) -> Self {
         let running = contents.running.clone().map(|(mut carried, saved)| {
             let away = u64::try_from(now.duration_since(saved).as_millis()).unwrap_or(0);
             carried.gap_millis = carried.gap_millis.saturating_add(away);
             let owners = std::mem::take(&mut carried.owners);
+            traffic.begin_session();
             Running { carried, owners, baselines: Vec::new() }
         });
         Self { running, ended: contents.ended.iter().cloned().collect() }
@@ -107,6 +109,7 @@ impl Engine {
     fn end_session(&mut self, now: Timestamp) -> Option<Session> {
         let mut session = self.running_session(true)?;
         self.sessions.running = None;
+        self.traffic.end_session();
         session.end = Some(now.max(session.begin));
         self.backlog.push(JournalRecord::Session(Box::new(session.clone())));
         self.sessions.ended.push_front(session.clone());
@@ -177,44 +180,28 @@ impl Engine {
 
     fn session_owners(&self, carried: &Ranked<OwnerRow>) -> Ranked<OwnerRow> {
         let query = OwnerQuery { interface: "", search: "", of_session: true, rows: SESSION_OWNERS };
-        joined(carried, self.traffic.owners(&query, self.directory()))
+        session_owners::joined(carried, self.traffic.owners(&query, self.directory()), SESSION_OWNERS)
     }
 
-    /// When the running session began.
-    pub(super) fn session_begin(&self) -> Option<Timestamp> {
-        self.sessions.running.as_ref().map(|running| running.carried.begin)
-    }
-}
-
-/// Rows of the same process become one.
-fn joined(carried: &Ranked<OwnerRow>, mut now: Ranked<OwnerRow>) -> Ranked<OwnerRow> {
-    now.others.rows += carried.others.rows;
-    now.others.traffic += carried.others.traffic;
-    let same = |a: &Owner, b: &Owner| (&a.name, a.pid, a.started) == (&b.name, b.pid, b.started);
-    for old in &carried.rows {
-        match now.rows.iter_mut().find(|row| same(&row.owner, &old.owner)) {
-            Some(row) => {
-                row.traffic += old.traffic;
-                row.rx_payload_bytes = row.rx_payload_bytes.saturating_add(old.rx_payload_bytes);
-                row.tx_payload_bytes = row.tx_payload_bytes.saturating_add(old.tx_payload_bytes);
-                row.session_traffic += old.traffic;
-                row.first_seen = row.first_seen.min(old.first_seen);
-                row.owner.quality = row.owner.quality.max(old.owner.quality);
-            }
-            None => {
-                let mut row = old.clone();
-                row.owner.alive = false;
-                row.per_second = RxTx::default();
-                now.rows.push(row);
-            }
+    /// What owners moved since the running session began; of one interface, since this collector started where that was
+    /// later. Nothing where none runs.
+    pub(super) fn owners_of_session(&self, query: &OwnerQuery<'_>) -> Since<Ranked<OwnerRow>> {
+        let list = self.traffic.owners(query, self.directory());
+        let Some(Running { carried, owners, .. }) = &self.sessions.running else {
+            return Since { since: self.started, list };
+        };
+        if !query.interface.is_empty() {
+            return Since { since: carried.begin.max(self.started), list };
         }
+        let earlier = session_owners::found(owners, query.search);
+        Since { since: carried.begin, list: session_owners::joined(&earlier, list, query.rows) }
     }
-    now.rows.sort_by_key(|row| std::cmp::Reverse(row.traffic.sum().bytes));
-    for row in now.rows.drain(SESSION_OWNERS.min(now.rows.len())..) {
-        now.others.rows += 1;
-        now.others.traffic += row.traffic;
+
+    /// Adds to a live list over interfaces what its owners moved in the running session before this collector started.
+    pub(super) fn add_earlier_of_session(&self, list: &mut Ranked<OwnerRow>) {
+        let Some(Running { owners, .. }) = &self.sessions.running else { return };
+        session_owners::add_earlier(owners, list);
     }
-    now
 }
 
 fn checked_name(name: &str, now: Timestamp) -> Result<String, SessionError> {

@@ -7,7 +7,6 @@ use weir_shared as shared;
 
 use super::command::WatchRequest;
 use crate::worker::packets::PacketTotals;
-use crate::worker::records::MOST_WATCHES;
 
 #[derive(Debug)]
 struct Open {
@@ -26,10 +25,6 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    pub(super) fn is_full(&self) -> bool {
-        self.open.len() >= MOST_WATCHES
-    }
-
     pub(super) fn add(&mut self, request: WatchRequest) -> u32 {
         self.last = self.last.wrapping_add(1);
         let open =

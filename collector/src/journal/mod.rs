@@ -13,6 +13,7 @@ use weir_shared as shared;
 
 use crate::database::{DatabaseError, Store};
 
+mod packing;
 mod ring;
 
 pub const FILE_NAME: &str = "journal.redb";

@@ -1,4 +1,7 @@
 //! The journal's tables and the transactions over them.
+use std::borrow::Cow;
+use std::io;
+
 use jiff::Timestamp;
 use prost::Message as _;
 use redb::{ReadTransaction, ReadableTable as _, Table, TableDefinition, WriteTransaction};
@@ -10,12 +13,12 @@ use shared::wire::v1;
 use shared::wire::v1::journal_entry::Content;
 use weir_shared as shared;
 
-use super::Kinds;
+use super::{Kinds, packing};
 use crate::database::Schema;
 
 type Stored = (u8, i64, &'static [u8]);
 
-/// By sequence: kind, time of the append in milliseconds since the epoch, encoded `v1::JournalEntry`.
+/// By sequence: kind, time of the append in milliseconds since the epoch, encoded `v1::JournalEntry`, packed.
 const ENTRIES: TableDefinition<'static, u64, Stored> = TableDefinition::new("entries");
 /// (kind, sequence): finds entries of one kind, and each one's predecessor.
 const KINDS: TableDefinition<'static, (u8, u64), ()> = TableDefinition::new("kinds");
@@ -32,7 +35,7 @@ const GAP: u8 = 3;
 const SESSION: u8 = 4;
 const EVENT: u8 = 5;
 
-/// What an entry takes beside its encoding: keys, kind and time in both tables.
+/// What an entry takes beside its packed encoding: keys, kind and time in both tables.
 const ENTRY_OVERHEAD_BYTES: u64 = 40;
 
 /// What stays after an append.
@@ -76,18 +79,18 @@ pub(super) fn append(
     let mut next = figure(&figures, NEXT_SEQUENCE)?.unwrap_or(1);
     let mut stored = figure(&figures, STORED_BYTES)?.unwrap_or(0);
     for record in records {
-        let encoded = encode(next, record);
-        stored = stored.saturating_add(stored_bytes(&encoded));
+        let packed = packing::pack(encode(next, record));
+        stored = stored.saturating_add(stored_bytes(&packed));
         let kind = kind_of(record);
-        entries.insert(next, (kind, now.as_millisecond(), encoded.as_slice()))?;
+        entries.insert(next, (kind, now.as_millisecond(), packed.as_slice()))?;
         kinds.insert((kind, next), ())?;
         next += 1;
     }
     let newest = next - 1;
     while let Some(oldest) = oldest_beyond(&entries, stored, newest, bounds)? {
         let Some(removed) = entries.remove(oldest)? else { break };
-        let (kind, _, encoded) = removed.value();
-        stored = stored.saturating_sub(stored_bytes(encoded));
+        let (kind, _, packed) = removed.value();
+        stored = stored.saturating_sub(stored_bytes(packed));
         kinds.remove((kind, oldest))?;
         figures.insert(last_removed(kind), oldest)?;
     }
@@ -143,8 +146,9 @@ pub(super) fn read(
         let Some(stored) = entries.get(sequence)? else {
             return Err(redb::Error::Corrupted(format!("entry {sequence} is missing")));
         };
-        let (_, appended, encoded) = stored.value();
-        bytes += encoded.len();
+        let (_, appended, packed) = stored.value();
+        let encoded = packing::unpack(packed);
+        bytes += encoded.as_ref().map_or(0, |encoded| encoded.len());
         if bytes > limit_bytes && !found.is_empty() {
             break;
         }
@@ -197,8 +201,8 @@ pub(super) fn alerts(transaction: &ReadTransaction, limit: usize) -> Result<Vec<
     for key in index.range((ALERT, 0)..=(ALERT, u64::MAX))?.rev().take(limit) {
         let sequence = key?.0.value().1;
         let Some(stored) = entries.get(sequence)? else { continue };
-        let (_, appended, encoded) = stored.value();
-        if let JournalRecord::Alert(alert) = decode(encoded, appended) {
+        let (_, appended, packed) = stored.value();
+        if let JournalRecord::Alert(alert) = decode(packing::unpack(packed), appended) {
             found.push(*alert);
         }
     }
@@ -243,8 +247,8 @@ fn kind_of(record: &JournalRecord) -> u8 {
     }
 }
 
-fn stored_bytes(encoded: &[u8]) -> u64 {
-    ENTRY_OVERHEAD_BYTES.saturating_add(encoded.len() as u64)
+fn stored_bytes(packed: &[u8]) -> u64 {
+    ENTRY_OVERHEAD_BYTES.saturating_add(packed.len() as u64)
 }
 
 fn encode(sequence: u64, record: &JournalRecord) -> Vec<u8> {
@@ -258,13 +262,14 @@ fn encode(sequence: u64, record: &JournalRecord) -> Vec<u8> {
     v1::JournalEntry { sequence, previous_sequence: 0, content: Some(content) }.encode_to_vec()
 }
 
-fn decode(encoded: &[u8], appended_millis: i64) -> JournalRecord {
-    let reason = match v1::JournalEntry::decode(encoded) {
-        Ok(entry) => match JournalEntry::try_from(entry) {
-            Ok(entry) => return entry.record,
-            Err(error) => error.to_string(),
-        },
-        Err(error) => error.to_string(),
+fn decode(encoded: io::Result<Cow<'_, [u8]>>, appended_millis: i64) -> JournalRecord {
+    let entry = encoded.map_err(|error| error.to_string()).and_then(|encoded| {
+        let entry = v1::JournalEntry::decode(encoded.as_ref()).map_err(|error| error.to_string())?;
+        JournalEntry::try_from(entry).map_err(|error| error.to_string())
+    });
+    let reason = match entry {
+        Ok(entry) => return entry.record,
+        Err(reason) => reason,
     };
     let time = Timestamp::from_millisecond(appended_millis).unwrap_or_default();
     JournalRecord::Gap(Gap {

@@ -14,6 +14,16 @@ fn journal(limits: Limits) -> (tempfile::TempDir, Journal) {
     (folder, journal)
 }
 
+/// Text that packs badly.
+fn unlike_itself(bytes: usize) -> String {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'!' + u8::try_from((state >> 24) % 94).unwrap())
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
 fn gap(reason: &str) -> JournalRecord {
     let time = Timestamp::UNIX_EPOCH;
     JournalRecord::Gap(Gap {
@@ -112,7 +122,7 @@ fn the_file_stays_within_its_size_and_keeps_the_newest() {
         let (folder, journal) = journal(limits);
         for _ in 0..(2 * limits.disk_bytes).div_ceil(bytes * batch) {
             let size = usize::try_from(bytes).unwrap();
-            journal.append(&vec![gap(&"x".repeat(size)); usize::try_from(batch).unwrap()]).unwrap();
+            journal.append(&vec![gap(&unlike_itself(size)); usize::try_from(batch).unwrap()]).unwrap();
             let file = std::fs::metadata(folder.path().join(FILE_NAME)).unwrap();
             assert!(file.blocks() * 512 <= limits.disk_bytes, "{bytes}: {} blocks", file.blocks());
         }
@@ -129,7 +139,7 @@ fn the_file_stays_within_its_size_and_keeps_the_newest() {
 #[test]
 fn a_record_beyond_the_limit_is_kept_while_it_is_the_newest() {
     let (_folder, journal) = journal(Limits::new(1, 7));
-    journal.append(&[gap(&"x".repeat(2 << 20))]).unwrap();
+    journal.append(&[gap(&unlike_itself(2 << 20))]).unwrap();
     assert_eq!(sequences(&journal.read(0, Kinds::ALL, 10, 1).unwrap()), [(0, 1)]);
     journal.append(&[gap("small")]).unwrap();
     assert_eq!(sequences(&journal.read(0, Kinds::ALL, 10, 1).unwrap()), [(1, 2)]);
@@ -138,7 +148,7 @@ fn a_record_beyond_the_limit_is_kept_while_it_is_the_newest() {
 #[test]
 fn a_read_ends_where_its_bytes_do() {
     let (_folder, journal) = journal(ROOMY);
-    journal.append(&vec![gap(&"x".repeat(1000)); 10]).unwrap();
+    journal.append(&vec![gap(&unlike_itself(1000)); 10]).unwrap();
     assert_eq!(journal.read(0, Kinds::ALL, 10, 3500).unwrap().len(), 3);
     assert_eq!(journal.read(0, Kinds::ALL, 10, 0).unwrap().len(), 1);
     assert_eq!(journal.read(0, Kinds::ALL, 4, usize::MAX).unwrap().len(), 4);
@@ -147,7 +157,7 @@ fn a_read_ends_where_its_bytes_do() {
 #[test]
 fn lower_limits_apply_with_the_next_append() {
     let (_folder, journal) = journal(ROOMY);
-    journal.append(&vec![gap(&"x".repeat(100_000)); 20]).unwrap();
+    journal.append(&vec![gap(&unlike_itself(100_000)); 20]).unwrap();
     journal.set_limits(Limits::new(1, 7));
     journal.append(&[]).unwrap();
     assert!(journal.opened().unwrap().oldest_sequence > 14);

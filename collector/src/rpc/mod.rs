@@ -2,6 +2,7 @@
 //! services that convert, ask the engine or the journal, and convert back. Nothing here decides about traffic.
 pub mod access;
 mod alerts;
+mod callers;
 mod connections;
 mod control;
 mod journal;
@@ -65,7 +66,7 @@ pub async fn serve(
     let alerts = v1::alert_service_server::AlertServiceServer::new(alerts::Alerts(context.clone()))
         .max_decoding_message_size(LARGEST_REQUEST_BYTES)
         .max_encoding_message_size(LARGEST_ANSWER_BYTES);
-    let control = v1::control_service_server::ControlServiceServer::new(control::Control(context))
+    let control = v1::control_service_server::ControlServiceServer::new(control::Control::new(context))
         .max_decoding_message_size(LARGEST_REQUEST_BYTES)
         .max_encoding_message_size(LARGEST_ANSWER_BYTES);
     for service in ["weir.v1.TrafficService", "weir.v1.AlertService", "weir.v1.ControlService"] {

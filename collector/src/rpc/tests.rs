@@ -72,6 +72,27 @@ async fn lists_and_status_arrive_as_the_engine_said_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_engine_is_told_who_asks_and_for_whom() {
+    let lab = Lab::start();
+    let client = lab.client().await;
+    let by = || std::mem::take(&mut *lab.engine.by.lock().unwrap());
+    soon(client.set_process_threshold(1)).await.unwrap();
+    let own = by();
+    let for_alice = client.clone().on_behalf_of("alice");
+    soon(for_alice.set_process_threshold(2)).await.unwrap();
+    soon(for_alice.start_session("x")).await.unwrap_err();
+    soon(for_alice.stop_session()).await.unwrap_err();
+    soon(for_alice.reset_session()).await.unwrap_err();
+    let uid = nix::unistd::geteuid();
+    let [own] = own.as_slice() else { panic!("{own:?}") };
+    let caller = if *own == format!("uid {uid}") { own.clone() } else { format!("{own} (uid {uid})") };
+    assert_eq!(by(), vec![format!("alice by {caller}"); 4]);
+    let hostile = client.on_behalf_of("root (uid 0)\n");
+    assert!(matches!(soon(hostile.start_session("x")).await, Err(ClientError::Invalid(_))));
+    assert!(by().is_empty(), "it never reached the engine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn days_are_cut_to_the_dates_asked_for() {
     let lab = Lab::start();
     let wanted = DaysRequest { from: Some(jiff::civil::date(2026, 1, 2)), ..DaysRequest::default() };

@@ -21,11 +21,11 @@ use weir_shared as shared;
 use super::{Context, journal, live, unanswered};
 use crate::engine::command::{ListQuery, WatchRequest};
 use crate::worker::filter::{self, FilterError, Program};
+use crate::worker::records::MOST_WATCHES;
 
 const USUAL_ROWS: u32 = 100;
 const MOST_ROWS: u32 = 5_000;
 const LONGEST_SEARCH_BYTES: usize = 256;
-const MOST_WATCHES: usize = 16;
 const USUAL_PACKETS_PER_SECOND: u32 = 200;
 const MOST_PACKETS_PER_SECOND: u32 = 2_000;
 /// Batches come ten times a second; who is further behind loses lines, and the loss is counted.

@@ -189,7 +189,7 @@ fn flows(
         list.sort_by(|a, b| by_bytes(&a.traffic, &b.traffic));
     }
     let traffic = minus(minus(captured, shown), no_flow);
-    Ranked { rows: list, others: Others { rows: others_rows, traffic } }
+    Ranked { rows: list, others: Others { rows: others_rows, traffic, ..Others::default() } }
 }
 
 /// What of the window left the worker's table untold.
@@ -247,7 +247,8 @@ fn hosts_of(
         host.row(&capture.name, *address, names.of(address), shown)
     };
     let list: Vec<_> = all.iter().map(row).collect();
-    let others = Others { rows: (known - list.len()) as u64, traffic: minus(captured, shown) };
+    let others =
+        Others { rows: (known - list.len()) as u64, traffic: minus(captured, shown), ..Others::default() };
     Ranked { rows: list, others }
 }
 

@@ -15,7 +15,10 @@ use crate::flows::sums::SumsRecord;
 #[derive(Debug, Default)]
 pub(super) struct Owning {
     pub marks: HashMap<u32, OwnerId>,
+    /// The running session's number, or `NO_SESSION`.
     pub session: u64,
+    /// The highest number that a session had.
+    pub last_session: u64,
     /// Owners that are over the bandwidth threshold at this tick.
     pub over: HashSet<OwnerId>,
 }

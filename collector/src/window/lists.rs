@@ -108,7 +108,7 @@ fn name<'a>(names: &'a Names, flow: &Flow) -> &'a str {
 }
 
 fn ranked<T>(rows: Vec<T>, known: usize, traffic: RxTx) -> Ranked<T> {
-    let others = Others { rows: known.saturating_sub(rows.len()) as u64, traffic };
+    let others = Others { rows: known.saturating_sub(rows.len()) as u64, traffic, ..Others::default() };
     Ranked { rows, others }
 }
 

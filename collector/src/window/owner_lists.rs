@@ -6,7 +6,7 @@ use weir_shared::process::{MatchQuality, Owner, OwnerRow};
 use weir_shared::report::{Others, Ranked, RxTx};
 
 use super::interface::Interface;
-use super::owners::{Account, Owners, Share};
+use super::owners::{Account, NO_SESSION, Share};
 use super::{OpenEnd, Traffic, hosts, minus, plus, rank};
 use crate::attribution::{Directory, OwnerId};
 
@@ -33,12 +33,22 @@ pub type Tuple = (u8, (IpAddr, u16), (IpAddr, u16));
 /// Who holds a socket, and how that is known.
 pub type Held = (OwnerId, MatchQuality);
 
-/// One owner's account over interfaces, and its rate.
-#[derive(Clone, Debug)]
+/// What one owner moved, over interfaces.
+#[derive(Clone, Copy, Debug)]
 struct Joined {
     owner: OwnerId,
-    account: Account,
+    total: RxTx,
+    of_session: RxTx,
     per_second: RxTx,
+    last_seen: u64,
+}
+
+/// Owners of a live view.
+#[derive(Debug)]
+pub struct LiveOwners {
+    pub list: Ranked<OwnerRow>,
+    /// How many processes moved something lately.
+    pub active: usize,
 }
 
 impl Traffic {
@@ -99,10 +109,16 @@ impl Traffic {
 
     /// A session begins with nothing.
     pub fn begin_session(&mut self) {
-        self.owning.session += 1;
+        self.owning.last_session += 1;
+        self.owning.session = self.owning.last_session;
         for capture in self.captures.values_mut() {
             capture.mirror.forget_shares();
         }
+    }
+
+    /// From now on owners move nothing of a session.
+    pub fn end_session(&mut self) {
+        self.owning.session = NO_SESSION;
     }
 
     /// What each owner moved since the last call, over the interfaces that count.
@@ -122,51 +138,60 @@ impl Traffic {
         self.owning.over = owners;
     }
 
-    /// Owners that moved something lately.
-    pub fn active_owners(&self) -> usize {
-        let now = self.now();
-        let active =
-            self.counted("").flat_map(|(_, interface)| interface.owners.iter()).filter(|(owner, account)| {
-                *owner >= OwnerId::FIRST_PROCESS && account.last_seen.saturating_add(RECENT) >= now
-            });
-        active.map(|(owner, _)| owner).collect::<HashSet<_>>().len()
-    }
-
     /// Those that move most now, then those that moved most; of an interface, or over interfaces ("").
-    pub fn live_owners(&self, interface: &str, rows: usize, directory: &dyn Directory) -> Ranked<OwnerRow> {
+    pub fn live_owners(&self, interface: &str, rows: usize, directory: &dyn Directory) -> LiveOwners {
         let mut all = self.joined(interface);
-        let others = forgotten(self.counted(interface));
-        let total = total(&all);
-        let known = all.len() as u64 + others.rows;
+        let (whole, now) = (self.whole(interface, &all), self.now());
+        let is_active = |joined: &&Joined| {
+            joined.owner >= OwnerId::FIRST_PROCESS && joined.last_seen.saturating_add(RECENT) >= now
+        };
+        let active = all.iter().filter(is_active).count();
         rank::first(&mut all, rows, |a, b| {
             let by_rate = hosts::bytes(&b.per_second).cmp(&hosts::bytes(&a.per_second));
-            by_rate.then_with(|| order(a, b, |account| account.total.traffic))
+            by_rate.then_with(|| order(a, b, |joined| joined.total))
         });
         let list = self.owner_rows(&all, interface, directory, |account| account.total);
-        ranked(list, known, plus(total, others.traffic))
+        LiveOwners { list: ranked(list, whole), active }
     }
 
     /// By bytes, the dead included.
     pub fn owners(&self, query: &OwnerQuery<'_>, directory: &dyn Directory) -> Ranked<OwnerRow> {
         let session = self.owning.session;
-        let part = |account: &Account| match query.of_session {
-            true if account.session == session => account.of_session,
-            true => Share::default(),
-            false => account.total,
-        };
+        let moved = |joined: &Joined| if query.of_session { joined.of_session } else { joined.total };
         let mut all = self.joined(query.interface);
-        all.retain(|joined| !part(&joined.account).traffic.is_zero());
-        let others =
-            if query.of_session { Others::default() } else { forgotten(self.counted(query.interface)) };
-        let total = all.iter().map(|joined| part(&joined.account).traffic).fold(RxTx::default(), plus);
-        let known = all.len() as u64 + others.rows;
+        all.retain(|joined| !moved(joined).is_zero());
+        let mut whole = self.whole(query.interface, &all);
+        if query.of_session {
+            let forgotten = self.counted(query.interface).map(|(_, interface)| interface.owners.forgotten());
+            let forgotten: u64 = forgotten.map(|forgotten| forgotten.in_session(session).0).sum();
+            whole = Others { rows: all.len() as u64 + forgotten, traffic: whole.session_traffic, ..whole };
+        }
         if !query.search.is_empty() {
             let search = query.search.to_lowercase();
             all.retain(|joined| is_meant(&directory.owner(joined.owner), &search));
         }
-        rank::first(&mut all, query.rows, |a, b| order(a, b, |account| part(account).traffic));
-        let list = self.owner_rows(&all, query.interface, directory, part);
-        ranked(list, known, plus(total, others.traffic))
+        rank::first(&mut all, query.rows, |a, b| order(a, b, moved));
+        let list = self.owner_rows(&all, query.interface, directory, |account| {
+            if query.of_session { account.in_session(session) } else { account.total }
+        });
+        ranked(list, whole)
+    }
+
+    /// All owners, those that are kept no more included.
+    fn whole(&self, interface: &str, all: &[Joined]) -> Others {
+        let session = self.owning.session;
+        let mut whole = Others { rows: all.len() as u64, ..Others::default() };
+        for joined in all {
+            whole.traffic += joined.total;
+            whole.session_traffic += joined.of_session;
+        }
+        for (_, interface) in self.counted(interface) {
+            let forgotten = interface.owners.forgotten();
+            whole.rows += forgotten.rows;
+            whole.traffic += forgotten.total;
+            whole.session_traffic += forgotten.in_session(session).1;
+        }
+        whole
     }
 
     fn owner_rows(
@@ -176,39 +201,43 @@ impl Traffic {
         directory: &dyn Directory,
         part: impl Fn(&Account) -> Share,
     ) -> Vec<OwnerRow> {
+        let session = self.owning.session;
         let row = |joined: &Joined| {
-            let share = part(&joined.account);
-            let session = self.owning.session;
-            let mut row = joined.account.row(
-                (interface, joined.owner),
-                (&share, joined.per_second),
-                session,
-                directory,
-            );
-            row.over_threshold = self.owning.over.contains(&joined.owner);
-            row
+            let account = self.account(interface, joined.owner)?;
+            let shown = (&part(&account), joined.per_second);
+            let row = account.row((interface, joined.owner), shown, session, directory);
+            Some(OwnerRow { over_threshold: self.owning.over.contains(&joined.owner), ..row })
         };
-        all.iter().map(row).collect()
+        all.iter().filter_map(row).collect()
+    }
+
+    /// Over the counted interfaces.
+    fn account(&self, interface: &str, owner: OwnerId) -> Option<Account> {
+        let mut accounts = self.counted(interface).filter_map(|(_, interface)| interface.owners.get(owner));
+        let mut account = accounts.next()?.clone();
+        accounts.for_each(|other| account.join(other, self.owning.session));
+        Some(account)
     }
 
     fn joined(&self, interface: &str) -> Vec<Joined> {
-        let now = self.now();
+        let (now, session) = (self.now(), self.owning.session);
         let mut all: HashMap<OwnerId, Joined> = HashMap::new();
         for (_, interface) in self.counted(interface) {
             // whoever had it all taken away again, since its owner was found, had nothing
             let owners = interface.owners.iter();
             for (owner, account) in owners.filter(|(_, account)| !account.total.traffic.is_zero()) {
-                let per_second = account.rate.at(now);
-                match all.get_mut(&owner) {
-                    Some(joined) => {
-                        joined.account.join(account, self.owning.session);
-                        joined.per_second += per_second;
-                    }
-                    None => {
-                        let account = account.clone();
-                        all.insert(owner, Joined { owner, account, per_second });
-                    }
-                }
+                let nothing = RxTx::default();
+                let joined = all.entry(owner).or_insert(Joined {
+                    owner,
+                    total: nothing,
+                    of_session: nothing,
+                    per_second: nothing,
+                    last_seen: 0,
+                });
+                joined.total += account.total.traffic;
+                joined.of_session += account.in_session(session).traffic;
+                joined.per_second += account.rate.at(now);
+                joined.last_seen = joined.last_seen.max(account.last_seen);
             }
         }
         all.into_values().collect()
@@ -227,31 +256,24 @@ impl Traffic {
     }
 }
 
-fn total(all: &[Joined]) -> RxTx {
-    all.iter().map(|joined| joined.account.total.traffic).fold(RxTx::default(), plus)
-}
-
-fn order(a: &Joined, b: &Joined, traffic: impl Fn(&Account) -> RxTx) -> std::cmp::Ordering {
-    let by_bytes = hosts::bytes(&traffic(&b.account)).cmp(&hosts::bytes(&traffic(&a.account)));
+fn order(a: &Joined, b: &Joined, moved: impl Fn(&Joined) -> RxTx) -> std::cmp::Ordering {
+    let by_bytes = hosts::bytes(&moved(b)).cmp(&hosts::bytes(&moved(a)));
     by_bytes.then_with(|| a.owner.cmp(&b.owner))
 }
 
-fn forgotten<'a>(interfaces: impl Iterator<Item = (&'a String, &'a Interface)>) -> Others {
-    let mut others = Others::default();
-    for (rows, traffic) in interfaces.map(|(_, interface)| Owners::forgotten(&interface.owners)) {
-        others.rows += rows;
-        others.traffic += traffic;
-    }
-    others
-}
-
-fn ranked(rows: Vec<OwnerRow>, known: u64, total: RxTx) -> Ranked<OwnerRow> {
-    let shown = rows.iter().map(|row| row.traffic).fold(RxTx::default(), plus);
-    let others = Others { rows: known.saturating_sub(rows.len() as u64), traffic: minus(total, shown) };
+/// `whole`: what the rows are the first of.
+fn ranked(rows: Vec<OwnerRow>, whole: Others) -> Ranked<OwnerRow> {
+    let shown = |part: fn(&OwnerRow) -> RxTx| rows.iter().map(part).fold(RxTx::default(), plus);
+    let others = Others {
+        rows: whole.rows.saturating_sub(rows.len() as u64),
+        traffic: minus(whole.traffic, shown(|row| row.traffic)),
+        session_traffic: minus(whole.session_traffic, shown(|row| row.session_traffic)),
+    };
     Ranked { rows, others }
 }
 
-fn is_meant(owner: &Owner, search: &str) -> bool {
+/// Whether `search`, in lower case, is its whole pid or part of one of its texts.
+pub fn is_meant(owner: &Owner, search: &str) -> bool {
     let texts = [&owner.name, &owner.executable, &owner.user, &owner.unit, &owner.container];
     owner.pid.is_some_and(|pid| pid.to_string() == search)
         || texts.iter().any(|text| text.to_lowercase().contains(search))

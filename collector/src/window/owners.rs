@@ -51,9 +51,9 @@ pub(super) struct Account {
     /// Of the window numbered `window`.
     pub grown: Share,
     pub window: u64,
-    /// Of the session numbered `session`.
-    pub of_session: Share,
-    pub session: u64,
+    /// Of the session numbered `session`; see `in_session`.
+    of_session: Share,
+    session: u64,
     /// Since the engine looked last.
     pub recent: RxTx,
     pub rate: Rate,
@@ -75,13 +75,45 @@ pub(super) struct Said {
     pub protocols: Protocols,
 }
 
+/// A session's number where none runs.
+pub(super) const NO_SESSION: u64 = 0;
+
+/// What accounts held that are kept no more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Forgotten {
+    pub rows: u64,
+    pub total: RxTx,
+    /// Of the session numbered `session`.
+    of_session: RxTx,
+    rows_of_session: u64,
+    session: u64,
+}
+
+impl Forgotten {
+    fn add(&mut self, account: &Account) {
+        self.rows += 1;
+        self.total += account.total.traffic;
+        if self.session < account.session {
+            (self.of_session, self.rows_of_session, self.session) = (RxTx::default(), 0, account.session);
+        }
+        if self.session == account.session {
+            self.of_session += account.of_session.traffic;
+            self.rows_of_session += 1;
+        }
+    }
+
+    /// Rows, and what they moved in the session.
+    pub(super) fn in_session(&self, session: u64) -> (u64, RxTx) {
+        let of_it = session != NO_SESSION && self.session == session;
+        if of_it { (self.rows_of_session, self.of_session) } else { (0, RxTx::default()) }
+    }
+}
+
 /// Accounts by owner. Past the bound those that rested longest make room; their sums join the others.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     accounts: HashMap<OwnerId, Account>,
-    /// What accounts held that are kept no more.
-    forgotten: RxTx,
-    forgotten_rows: u64,
+    forgotten: Forgotten,
 }
 
 const MOST_ACCOUNTS: usize = 16_384;
@@ -91,14 +123,18 @@ impl Owners {
         self.accounts.iter().map(|(owner, account)| (*owner, account))
     }
 
+    pub(super) fn get(&self, owner: OwnerId) -> Option<&Account> {
+        self.accounts.get(&owner)
+    }
+
     /// What each moved since the last call.
     pub(super) fn take_recent(&mut self) -> impl Iterator<Item = (OwnerId, RxTx)> {
         let moving = self.accounts.iter_mut().filter(|(_, account)| !account.recent.is_zero());
         moving.map(|(owner, account)| (*owner, std::mem::take(&mut account.recent)))
     }
 
-    pub(super) fn forgotten(&self) -> (u64, RxTx) {
-        (self.forgotten_rows, self.forgotten)
+    pub(super) fn forgotten(&self) -> Forgotten {
+        self.forgotten
     }
 
     pub(super) fn add(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
@@ -154,8 +190,7 @@ impl Owners {
         resting.sort_unstable();
         for (_, owner) in resting.into_iter().take(MOST_ACCOUNTS / 16) {
             if let Some(account) = self.accounts.remove(&owner) {
-                self.forgotten += account.total.traffic;
-                self.forgotten_rows += 1;
+                self.forgotten.add(&account);
             }
         }
     }
@@ -172,6 +207,12 @@ impl Account {
             self.session = said.session;
             self.of_session = Share::default();
         }
+    }
+
+    /// What it moved in the session of that number; nothing where none runs.
+    pub(super) fn in_session(&self, session: u64) -> Share {
+        let of_it = session != NO_SESSION && self.session == session;
+        if of_it { self.of_session } else { Share::default() }
     }
 
     /// Together with the same owner's account on another interface.
@@ -212,7 +253,7 @@ impl Account {
             first_seen: timestamp(self.first_seen),
             last_seen: timestamp(self.last_seen),
             over_threshold: false,
-            session_traffic: if self.session == session { self.of_session.traffic } else { RxTx::default() },
+            session_traffic: self.in_session(session).traffic,
         }
     }
 }
@@ -242,6 +283,10 @@ pub(super) fn of_window(
         account.row((interface, *owner), (&account.grown, per_second), session, directory)
     };
     let list: Vec<_> = all.iter().map(row).collect();
-    let others = Others { rows: (known - list.len()) as u64, traffic: super::minus(total, shown) };
+    let others = Others {
+        rows: (known - list.len()) as u64,
+        traffic: super::minus(total, shown),
+        ..Others::default()
+    };
     Ranked { rows: list, others }
 }

@@ -4,25 +4,14 @@ use serde::Serialize;
 
 use super::csv::{self, Cell, Columns};
 use super::{OthersItem, Rate, Traffic};
-use crate::process::{MatchQuality, OwnerRow, ParentProcess};
+use crate::process::{Owner, OwnerRow};
 use crate::report::{KernelCounters, Ranked};
 use crate::session::Session;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OwnerItem {
-    pub name: String,
-    /// Null without a process.
-    pub pid: Option<u32>,
-    pub started: Option<Timestamp>,
-    pub executable: String,
-    pub command_line: String,
-    pub user: String,
-    pub unit: String,
-    pub container: String,
-    pub parents: Vec<ParentProcess>,
-    pub alive: bool,
-    pub quality: MatchQuality,
-    pub reason: String,
+    #[serde(flatten)]
+    pub owner: Owner,
     /// Empty: over interfaces.
     pub interface: String,
     #[serde(flatten)]
@@ -39,20 +28,8 @@ pub struct OwnerItem {
 
 impl From<&OwnerRow> for OwnerItem {
     fn from(row: &OwnerRow) -> Self {
-        let owner = row.owner.clone();
         Self {
-            name: owner.name,
-            pid: owner.pid,
-            started: owner.started,
-            executable: owner.executable,
-            command_line: owner.command_line,
-            user: owner.user,
-            unit: owner.unit,
-            container: owner.container,
-            parents: owner.parents,
-            alive: owner.alive,
-            quality: owner.quality,
-            reason: owner.reason,
+            owner: row.owner.clone(),
             interface: row.interface.clone(),
             traffic: row.traffic.into(),
             rx_payload_bytes: row.rx_payload_bytes,
@@ -98,21 +75,22 @@ impl Columns for OwnerItem {
     ];
 
     fn cells(&self) -> Vec<Cell> {
+        let owner = &self.owner;
         let parents: Vec<_> =
-            self.parents.iter().map(|parent| format!("{} {}", parent.name, parent.pid)).collect();
+            owner.parents.iter().map(|parent| format!("{} {}", parent.name, parent.pid)).collect();
         let mut cells = vec![
-            Cell::text(&self.name),
-            Cell::plain(self.pid.map(|pid| pid.to_string()).unwrap_or_default()),
-            Cell::plain(self.started.map(|started| started.to_string()).unwrap_or_default()),
-            Cell::text(&self.executable),
-            Cell::text(&self.command_line),
-            Cell::text(&self.user),
-            Cell::text(&self.unit),
-            Cell::text(&self.container),
+            Cell::text(&owner.name),
+            Cell::plain(owner.pid.map(|pid| pid.to_string()).unwrap_or_default()),
+            Cell::plain(owner.started.map(|started| started.to_string()).unwrap_or_default()),
+            Cell::text(&owner.executable),
+            Cell::text(&owner.command_line),
+            Cell::text(&owner.user),
+            Cell::text(&owner.unit),
+            Cell::text(&owner.container),
             Cell::text(parents.join(" < ")),
-            Cell::plain(self.alive),
-            Cell::plain(self.quality.name()),
-            Cell::text(&self.reason),
+            Cell::plain(owner.alive),
+            Cell::plain(owner.quality.name()),
+            Cell::text(&owner.reason),
             Cell::text(&self.interface),
         ];
         cells.extend(csv::traffic(self.traffic));

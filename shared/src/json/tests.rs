@@ -60,8 +60,11 @@ fn flow() -> FlowRow {
 
 #[test]
 fn the_hosts_document_has_the_agreed_keys() {
-    let others =
-        Others { rows: 3, traffic: RxTx { rx: Count { packets: 1, bytes: 9 }, tx: Count::default() } };
+    let others = Others {
+        rows: 3,
+        traffic: RxTx { rx: Count { packets: 1, bytes: 9 }, tx: Count::default() },
+        ..Others::default()
+    };
     let list = Ranked { rows: vec![host("a.example")], others };
     let document = serde_json::to_string(&hosts_document(Timestamp::UNIX_EPOCH, &list)).unwrap();
     assert_eq!(

@@ -59,13 +59,21 @@ impl From<v1::RxTx> for RxTx {
 
 impl From<&Others> for v1::Others {
     fn from(value: &Others) -> Self {
-        Self { rows: value.rows, traffic: Some(value.traffic.into()) }
+        Self {
+            rows: value.rows,
+            traffic: Some(value.traffic.into()),
+            session_traffic: Some(value.session_traffic.into()),
+        }
     }
 }
 
 impl From<v1::Others> for Others {
     fn from(value: v1::Others) -> Self {
-        Self { rows: value.rows, traffic: or_zero(value.traffic) }
+        Self {
+            rows: value.rows,
+            traffic: or_zero(value.traffic),
+            session_traffic: or_zero(value.session_traffic),
+        }
     }
 }
 

@@ -108,8 +108,12 @@ fn addresses() -> impl Strategy<Value = RankedAddresses> {
 }
 
 fn ranked<T: std::fmt::Debug>(row: impl Strategy<Value = T>) -> impl Strategy<Value = Ranked<T>> {
-    (prop::collection::vec(row, 0..3), any::<u64>(), rx_tx())
-        .prop_map(|(rows, n, traffic)| Ranked { rows, others: Others { rows: n, traffic } })
+    (prop::collection::vec(row, 0..3), any::<u64>(), (rx_tx(), rx_tx())).prop_map(
+        |(rows, n, (traffic, session_traffic))| Ranked {
+            rows,
+            others: Others { rows: n, traffic, session_traffic },
+        },
+    )
 }
 
 prop_compose! {

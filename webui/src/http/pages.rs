@@ -8,6 +8,7 @@ use super::state::State;
 use crate::auth::LoggedIn;
 use crate::live::hub::LinkState;
 use crate::pages;
+use crate::pages::span::Span;
 use crate::pages::view::{InterfaceChoice, Link, Shell};
 
 /// What links between pages keep.
@@ -62,5 +63,17 @@ page!(overview);
 page!(hosts);
 page!(flows);
 page!(packets);
-page!(history);
 page!(alerts);
+
+/// Opens on the range that has data in it.
+pub(super) async fn history((state, caller, kept): Asked) -> Markup {
+    let now = Timestamp::now();
+    let usual = match state.store.held().await {
+        Ok(held) => held.reach().map_or(Span::Day, |reach| Span::showing((reach.from, reach.to), now)),
+        Err(error) => {
+            tracing::warn!(%error, "what the history holds could not be read");
+            Span::Day
+        }
+    };
+    pages::history::page(&shell(&state, &caller, &kept), usual)
+}

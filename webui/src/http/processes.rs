@@ -40,7 +40,7 @@ pub(super) async fn set_threshold(
         return Ok(show(&state, &caller, &kept, Some(problem.to_owned())).await);
     };
     let user = &caller.session.user;
-    match collector(&state)?.set_process_threshold(threshold).await {
+    match collector(&state)?.on_behalf_of(user).set_process_threshold(threshold).await {
         Ok(before) => {
             tracing::info!(user, "{user} set the process threshold from {before} to {threshold} bytes/s");
             Ok(redirect(&kept.link("/processes")))

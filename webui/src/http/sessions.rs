@@ -45,7 +45,7 @@ pub(super) async fn change(
     asked: web::Form<Change>,
 ) -> Result<HttpResponse, HttpError> {
     check_form(&caller, &asked.csrf)?;
-    let collector = collector(&state)?;
+    let collector = collector(&state)?.on_behalf_of(&caller.session.user);
     let done = match asked.change.as_str() {
         "start" => collector.start_session(asked.name.trim()).await.map(|session| session.name),
         "stop" => collector.stop_session().await.map(|session| session.name),

@@ -1,7 +1,6 @@
 //! `/ws/packets`: headers of live packets that match a filter, for as long as somebody looks.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext as _, AsyncContext as _, StreamHandler};
 use actix_web::http::StatusCode;
@@ -12,16 +11,12 @@ use serde_json::json;
 use weir_shared::client::{ClientError, Incoming, WatchRequest, Watched};
 use weir_shared::packets::{PacketBatch, PacketHeader, PacketSummary};
 
-use super::session::Permit;
+use super::lease::{self, LARGEST_FRAME_BYTES, Lease, Leased};
 use crate::auth::Caller;
 use crate::http::error::problem;
 use crate::http::state::State;
 use crate::store::accounts::TokenHash;
 
-const PING_EVERY: Duration = Duration::from_secs(20);
-const SILENT_FOR: Duration = Duration::from_secs(45);
-const CHECK_EVERY: Duration = Duration::from_secs(3);
-const LARGEST_FRAME_BYTES: usize = 4 << 10;
 /// A page shows no more lines than it can draw.
 const MOST_PACKETS_PER_SECOND: u32 = 200;
 /// Lists that one session may have open.
@@ -77,8 +72,8 @@ pub(crate) async fn open(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Error> {
-    let permit = Permit::of(&state.store, &caller);
-    let Some(open) = state.packet_lists.open(permit.session) else {
+    let lease = Lease::of(&state.store, &caller);
+    let Some(open) = state.packet_lists.open(lease.session()) else {
         let detail = format!("{MOST_LISTS} packet lists are open already; close one first.");
         return Ok(problem(StatusCode::TOO_MANY_REQUESTS, &detail));
     };
@@ -91,15 +86,14 @@ pub(crate) async fn open(
         Some(collector) => collector.watch_packets(&wanted).await,
         None => Err(ClientError::Unavailable("the link to the collector is down".to_owned())),
     };
-    let list = List { packets: Some(packets), permit, heard: Instant::now(), _open: open };
+    let list = List { packets: Some(packets), lease, _open: open };
     ws::WsResponseBuilder::new(list, &request, body).frame_size(LARGEST_FRAME_BYTES).start()
 }
 
 struct List {
     /// What the collector answered, until the actor starts.
     packets: Option<Result<Incoming<Watched>, ClientError>>,
-    permit: Permit,
-    heard: Instant,
+    lease: Lease,
     _open: OpenList,
 }
 
@@ -116,32 +110,19 @@ impl Actor for List {
             Some(Err(error)) => return fail(context, &error),
             None => return context.stop(),
         }
-        context.run_interval(PING_EVERY, |list, context| {
-            if list.heard.elapsed() > SILENT_FOR {
-                context.stop();
-            } else {
-                context.ping(b"");
-            }
-        });
-        context.run_interval(CHECK_EVERY, |list, context| {
-            let check = actix::fut::wrap_future::<_, Self>(list.permit.clone().stands());
-            context.spawn(actix::fut::ActorFutureExt::map(check, |stands, _, context: &mut Context| {
-                if !stands {
-                    close(context, ws::CloseCode::Policy, "the session has ended");
-                }
-            }));
-        });
+        lease::keep(context);
     }
 }
 
-fn close(context: &mut Context, code: ws::CloseCode, why: &str) {
-    context.close(Some(ws::CloseReason { code, description: Some(why.to_owned()) }));
-    context.stop();
+impl Leased for List {
+    fn lease(&mut self) -> &mut Lease {
+        &mut self.lease
+    }
 }
 
 fn fail(context: &mut Context, error: &ClientError) {
     context.text(json!({ "type": "error", "message": error.to_string() }).to_string());
-    close(context, ws::CloseCode::Normal, "");
+    lease::close(context, ws::CloseCode::Normal, "");
 }
 
 #[derive(Serialize)]
@@ -181,16 +162,7 @@ impl StreamHandler<Result<Watched, ClientError>> for List {
 
 impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for List {
     fn handle(&mut self, message: Result<ws::Message, ws::ProtocolError>, context: &mut Context) {
-        self.heard = Instant::now();
-        match message {
-            Ok(ws::Message::Ping(bytes)) => context.pong(&bytes),
-            Ok(ws::Message::Close(reason)) => {
-                context.close(reason);
-                context.stop();
-            }
-            Err(_) => context.stop(),
-            _ => {}
-        }
+        lease::heard(self, message, context);
     }
 }
 

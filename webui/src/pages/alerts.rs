@@ -12,7 +12,7 @@ const FRAME: Frame<'_> = Frame {
     interface_selector: false,
 };
 const TOOLBAR: Toolbar<'_> =
-    Toolbar { search: "Part of a message, kind or subject", now: false, exports: true };
+    Toolbar { search: "Part of a message, kind or subject", usual: "30d", exports: true };
 
 pub fn page(shell: &Shell) -> Markup {
     let content = html! {

@@ -12,7 +12,7 @@ const FRAME: Frame<'_> = Frame {
     interface_selector: true,
 };
 const TOOLBAR: Toolbar<'_> =
-    Toolbar { search: "Part of a name or address, a protocol, a port", now: true, exports: true };
+    Toolbar { search: "Part of a name or address, a protocol, a port", usual: "now", exports: true };
 
 pub fn page(shell: &Shell) -> Markup {
     let content = html! {

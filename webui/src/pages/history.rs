@@ -3,6 +3,7 @@ use maud::{Markup, html};
 
 use super::layout::{Frame, Section, framed};
 use super::parts::{Toolbar, card_head, in_mark, more, out_mark, toolbar};
+use super::span::Span;
 use super::view::Shell;
 
 const FRAME: Frame<'_> = Frame {
@@ -11,8 +12,7 @@ const FRAME: Frame<'_> = Frame {
     script: Some("history.js"),
     interface_selector: true,
 };
-const TOOLBAR: Toolbar<'_> =
-    Toolbar { search: "Part of an address such as 192.168, name, protocol, port", now: false, exports: true };
+const SEARCH: &str = "Part of an address such as 192.168, name, protocol, port";
 
 const LISTS: [(&str, &str); 7] = [
     ("windows", "Windows"),
@@ -24,10 +24,11 @@ const LISTS: [(&str, &str); 7] = [
     ("days", "Days"),
 ];
 
-pub fn page(shell: &Shell) -> Markup {
+/// The range that the page opens on.
+pub fn page(shell: &Shell, usual: Span) -> Markup {
     let content = html! {
         p.lead data-lead role="status" { "Reading the history." }
-        (toolbar(&TOOLBAR))
+        (toolbar(&Toolbar { search: SEARCH, usual: usual.name(), exports: true }))
         div.columns {
             div.column {
                 section.card.order-1 {

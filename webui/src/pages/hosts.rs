@@ -11,7 +11,7 @@ const FRAME: Frame<'_> = Frame {
     script: Some("hosts.js"),
     interface_selector: true,
 };
-const TOOLBAR: Toolbar<'_> = Toolbar { search: "Part of a name or an address", now: true, exports: true };
+const TOOLBAR: Toolbar<'_> = Toolbar { search: "Part of a name or an address", usual: "now", exports: true };
 
 pub fn page(shell: &Shell) -> Markup {
     let content = html! {

@@ -15,6 +15,7 @@ mod parts;
 pub mod processes;
 pub mod sessions;
 pub mod settings;
+pub mod span;
 #[cfg(test)]
 mod tests;
 pub mod view;

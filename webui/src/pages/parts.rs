@@ -1,6 +1,8 @@
 //! What pages share: icons, cards, empty tables that scripts fill, form fields.
 use maud::{Markup, PreEscaped, html};
 
+use super::span::Span;
+
 /// Drawn with strokes on a square of 24.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Icon {
@@ -94,15 +96,15 @@ pub(super) fn out_mark() -> Markup {
 pub(super) struct Toolbar<'a> {
     /// What can be typed into the search box; empty for none.
     pub search: &'a str,
-    /// The list can show what counts now, beside spans of the past.
-    pub now: bool,
+    /// The range that the page opens on. `now`: what counts now, which such a page has beside spans of the past.
+    pub usual: &'a str,
     pub exports: bool,
 }
 
 pub(super) fn toolbar(toolbar: &Toolbar<'_>) -> Markup {
     html! {
         div.toolbar role="search" {
-            (range_picker(toolbar.now))
+            (range_picker(toolbar.usual))
             @if !toolbar.search.is_empty() {
                 input.search type="search" data-search placeholder=(toolbar.search) aria-label=(toolbar.search)
                     autocomplete="off" spellcheck="false" maxlength="200";
@@ -117,14 +119,11 @@ pub(super) fn toolbar(toolbar: &Toolbar<'_>) -> Markup {
     }
 }
 
-const RANGES: [(&str, &str); 6] =
-    [("1h", "Hour"), ("24h", "Day"), ("7d", "Week"), ("30d", "Month"), ("365d", "Year"), ("all", "All")];
-
-fn range_picker(now: bool) -> Markup {
+fn range_picker(usual: &str) -> Markup {
     html! {
-        div.chips.ranges role="group" aria-label="Range" data-ranges {
-            @if now { button type="button" data-range="now" { "Now" } }
-            @for (value, label) in RANGES { button type="button" data-range=(value) { (label) } }
+        div.chips.ranges role="group" aria-label="Range" data-ranges data-usual=(usual) {
+            @if usual == "now" { button type="button" data-range="now" { "Now" } }
+            @for span in Span::ALL { button type="button" data-range=(span.name()) { (span.label()) } }
             button type="button" data-range="custom" { "Dates" }
         }
         form.range-form data-range-form hidden {

@@ -14,7 +14,7 @@ const FRAME: Frame<'_> = Frame {
     interface_selector: true,
 };
 const TOOLBAR: Toolbar<'_> =
-    Toolbar { search: "Part of a name, user, unit or container, or a pid", now: true, exports: true };
+    Toolbar { search: "Part of a name, user, unit or container, or a pid", usual: "now", exports: true };
 const GROUPS: [(&str, &str); 5] = [
     ("pid", "Processes"),
     ("program", "Programs"),

@@ -5,6 +5,7 @@ use weir_shared::process::{MatchQuality, Owner, OwnerRow};
 use weir_shared::report::{KernelCounters, Others, Ranked, RxTx};
 use weir_shared::session::{Session, SessionInterface};
 
+use super::span::Span;
 use super::view::{
     ErrorView, InterfaceChoice, Link, LoginProblem, LoginView, PasswordOutcome, ProcessesView, SessionsView,
     SettingsView, Shell, WelcomeView,
@@ -134,7 +135,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("hosts", hosts::page(&shell())),
         ("flows", flows::page(&shell())),
         ("packets", packets::page(&shell())),
-        ("history", history::page(&shell())),
+        ("history", history::page(&shell(), Span::Day)),
         ("alerts", alerts::page(&shell())),
         ("settings", settings::page(&settings_view)),
         ("welcome", welcome::page(&welcome_view)),

@@ -290,7 +290,7 @@ fn all(row: &SqliteRow) -> Result<Others, sqlx::Error> {
     };
     let traffic =
         RxTx { rx: count("all_rx_packets", "all_rx_bytes")?, tx: count("all_tx_packets", "all_tx_bytes")? };
-    Ok(Others { rows: named.saturating_add(unnamed), traffic })
+    Ok(Others { rows: named.saturating_add(unnamed), traffic, ..Others::default() })
 }
 
 fn subtract(from: &mut RxTx, part: &RxTx) {

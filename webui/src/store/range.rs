@@ -94,6 +94,21 @@ impl Held {
         self.oldest.get(level as usize).copied().flatten()
     }
 
+    /// From the beginning of the history to the begin of its newest span; None: it is empty.
+    pub fn reach(&self) -> Option<Range> {
+        let mut begin = None;
+        for level in Level::ALL {
+            // a coarse span begins before the fine one that opened it
+            let whole = |begin: i64, oldest: i64| oldest.saturating_add(level.millis()) <= begin;
+            begin = match (begin, self.oldest(level)) {
+                (Some(begin), Some(oldest)) if !whole(begin, oldest) => Some(begin),
+                (begin, oldest) => oldest.or(begin),
+            };
+        }
+        let time = |millis| Timestamp::from_millisecond(millis).ok();
+        Some(Range { from: time(begin?)?, to: time(self.newest?)? })
+    }
+
     /// The range cut to what there is, so that a question about all years is as cheap as the data allows.
     pub fn clamp(&self, range: Range) -> Range {
         let oldest = Level::ALL.iter().filter_map(|&level| self.oldest(level)).min();
@@ -206,6 +221,12 @@ mod tests {
     }
 
     #[test]
+    fn the_history_reaches_as_far_back_as_any_level_does() {
+        assert_eq!(years().reach(), Some(range((1_500 - 1_460) * DAY, 1_500 * DAY)));
+        assert_eq!(Held::default().reach(), None);
+    }
+
+    #[test]
     fn a_range_older_than_the_windows_is_read_from_a_level_that_still_has_it() {
         let old = range(1_480 * DAY, 1_480 * DAY + 3_600_000);
         assert_eq!(years().plan_series(old, None).level, Level::Minute);
@@ -229,5 +250,6 @@ mod tests {
         };
         let plan = held.plan_series(range(now - 3_600_000, now), None);
         assert_eq!(plan, Plan { level: Level::Window, step_millis: 10_000 });
+        assert_eq!(held.reach(), Some(range(start, now)), "its day began before it did");
     }
 }

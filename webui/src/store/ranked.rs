@@ -142,7 +142,7 @@ fn address_rows(kind: Kind, ranked: &RankedAddresses, numbers: &Numbers, seen: (
         })
         .collect();
     let traffic = RxTx { rx: ranked.others, tx: Count::default() };
-    rows.extend(remainder(kind, &Others { rows: ranked.other_rows, traffic }, seen));
+    rows.extend(remainder(kind, &Others { rows: ranked.other_rows, traffic, ..Others::default() }, seen));
     rows
 }
 

@@ -112,7 +112,10 @@ fn whole(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         gap_millis: amount("gap_millis")?,
         traffic: traffic(row)?,
         interfaces: Vec::new(),
-        owners: Ranked { rows: Vec::new(), others: Others { rows: amount("other_rows")?, traffic: others } },
+        owners: Ranked {
+            rows: Vec::new(),
+            others: Others { rows: amount("other_rows")?, traffic: others, ..Others::default() },
+        },
     })
 }
 

@@ -34,6 +34,8 @@ pub struct Told {
     pub flows: Ranked<FlowRow>,
     pub session: Option<Session>,
     pub threshold: u64,
+    /// Whom each change was asked for.
+    pub on_behalf_of: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -55,6 +57,7 @@ impl Told {
             flows: part.flows,
             session: None,
             threshold: 1 << 20,
+            on_behalf_of: Vec::new(),
         }
     }
 }
@@ -278,7 +281,8 @@ impl ControlService for Peer {
         &self,
         request: Request<v1::StartSessionRequest>,
     ) -> Result<Response<v1::StartSessionResponse>, Status> {
-        let name = request.into_inner().name;
+        let v1::StartSessionRequest { name, on_behalf_of } = request.into_inner();
+        self.told(|told| told.on_behalf_of.push(on_behalf_of));
         self.told(|told| match &told.session {
             Some(running) => Err(Status::failed_precondition(format!("{} is running", running.name))),
             None => {
@@ -291,8 +295,9 @@ impl ControlService for Peer {
 
     async fn stop_session(
         &self,
-        _request: Request<v1::StopSessionRequest>,
+        request: Request<v1::StopSessionRequest>,
     ) -> Result<Response<v1::StopSessionResponse>, Status> {
+        self.told(|told| told.on_behalf_of.push(request.into_inner().on_behalf_of));
         let stopped = self.told(|told| told.session.take());
         let session = stopped.ok_or_else(|| Status::failed_precondition("no session is running"))?;
         let session = Session { end: Some(traffic::at(60)), ..session };
@@ -301,8 +306,9 @@ impl ControlService for Peer {
 
     async fn reset_session(
         &self,
-        _request: Request<v1::ResetSessionRequest>,
+        request: Request<v1::ResetSessionRequest>,
     ) -> Result<Response<v1::ResetSessionResponse>, Status> {
+        self.told(|told| told.on_behalf_of.push(request.into_inner().on_behalf_of));
         let running = self.told(|told| told.session.take());
         let before = running.ok_or_else(|| Status::failed_precondition("no session is running"))?;
         let session = traffic::session(before.id + 1, &before.name);
@@ -326,7 +332,8 @@ impl ControlService for Peer {
         &self,
         request: Request<v1::SetProcessThresholdRequest>,
     ) -> Result<Response<v1::SetProcessThresholdResponse>, Status> {
-        let bytes_per_second = request.into_inner().bytes_per_second;
+        let v1::SetProcessThresholdRequest { bytes_per_second, on_behalf_of } = request.into_inner();
+        self.told(|told| told.on_behalf_of.push(on_behalf_of));
         let previous = self.told(|told| std::mem::replace(&mut told.threshold, bytes_per_second));
         Ok(Response::new(v1::SetProcessThresholdResponse {
             previous_bytes_per_second: previous,

@@ -138,15 +138,15 @@ pub fn window(start: Timestamp, hosts: &[u32]) -> Window {
         highest_packets_per_second: number,
         flows: Ranked {
             rows: hosts.iter().map(|&number| flow(number, each, (start, end))).collect(),
-            others: Others { rows: 2, traffic: rest },
+            others: Others { rows: 2, traffic: rest, ..Others::default() },
         },
         hosts: Ranked {
             rows: hosts.iter().map(|&number| host(number, each, (start, end))).collect(),
-            others: Others { rows: 2, traffic: rest },
+            others: Others { rows: 2, traffic: rest, ..Others::default() },
         },
         owners: Ranked {
             rows: hosts.iter().map(|&number| owner(process(number), each, (start, end))).collect(),
-            others: Others { rows: 2, traffic: rest },
+            others: Others { rows: 2, traffic: rest, ..Others::default() },
         },
         sources: addresses(1_000, 300),
         destinations: addresses(500, 200),

@@ -26,10 +26,8 @@ pub(super) fn table(state: &State) -> Table {
         Some(session) => format!("totals since the session began, {}", clock(state, session.begin)),
         None => "totals since the collector started".to_owned(),
     };
-    // what others moved within the session is not told
-    let others_traffic = in_session.is_none().then_some(others.traffic);
     let mut after = vec![Cell::empty(); 3];
-    after.extend(others_traffic.iter().flat_map(|traffic| totals(*traffic)));
+    after.extend(totals(if in_session.is_some() { others.session_traffic } else { others.traffic }));
     Table {
         columns,
         rows: rows.iter().map(|row| line(row, state, in_session.is_some())).collect(),

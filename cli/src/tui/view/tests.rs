@@ -187,6 +187,9 @@ fn a_session_is_in_the_header_and_in_the_heads_of_the_totals() {
     for part in [
         "session evening since 00:50:00 (10 min 0 s)",
         "received 11.0 kB  sent 22.0 kB  since the session",
+        "3 others",
+        "100 B",
+        "900 B",
         "session",
         "8.00 kB",
         "Session evening started",

@@ -1,7 +1,7 @@
 //! A thread that answers commands with fixed values, and a journal.
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use shared::alert::{Alert, AlertState, Severity};
@@ -14,11 +14,13 @@ use tokio::sync::broadcast;
 use weir_shared as shared;
 
 use crate::engine::Input;
-use crate::engine::command::{Command, Handle, SessionError, Since, Subscription};
+use crate::engine::command::{Command, Handle, SessionError, SessionRequest, Since, Subscription};
 use crate::journal::{Journal, Limits};
 
 pub(super) struct Engine {
     pub handle: Handle,
+    /// Who changed something, as events would name them.
+    pub by: Arc<Mutex<Vec<String>>>,
     updates: broadcast::Sender<Arc<Live>>,
 }
 
@@ -28,6 +30,8 @@ impl Engine {
         let (engine, inputs) = sync_channel(64);
         let (updates, _) = broadcast::channel(4);
         let publisher = updates.clone();
+        let by: Arc<Mutex<Vec<String>>> = Arc::default();
+        let changed_by = Arc::clone(&by);
         std::thread::spawn(move || {
             for input in inputs {
                 #[allow(
@@ -35,11 +39,16 @@ impl Engine {
                     reason = "the engine's other inputs are none of these tests'"
                 )]
                 if let Input::Command(command) = input {
+                    if let Command::Session(SessionRequest { by, .. }, _)
+                    | Command::SetProcessThreshold(_, by, _) = &command
+                    {
+                        changed_by.lock().unwrap().push(by.clone());
+                    }
                     answer(command, &publisher);
                 }
             }
         });
-        Self { handle: Handle { engine, journal }, updates }
+        Self { handle: Handle { engine, journal }, by, updates }
     }
 
     pub(super) fn publish(&self, sequence: u64) {

@@ -113,4 +113,37 @@ fn a_session_begins_with_nothing() {
     let of_session: Vec<u64> =
         traffic.owners(&query, &Nobody).rows.iter().map(|row| row.traffic.tx.packets).collect();
     assert_eq!(of_session, [2]);
+    let live = traffic.live_owners("", 0, &Nobody).list.others;
+    assert_eq!((live.traffic.tx.packets, live.session_traffic.tx.packets), (6, 2), "those not listed too");
+}
+
+#[test]
+fn without_a_session_nobody_has_moved_anything_in_it() {
+    let mut pipeline = pipeline(100);
+    let mut traffic = Traffic::new(Settings::default());
+    traffic.interface_opened(1, "eth0", COUNTED);
+    let frame = datagram([10, 0, 0, 1], [198, 51, 100, 7], 1234, 100);
+    let mut step = 0u64;
+    let mut moved_in_session = |traffic: &mut Traffic| {
+        step += 1;
+        pipeline.packet(Sample { time: START + step * SECOND / 10, wire_length: 142, data: &frame });
+        tell(&mut pipeline, traffic, 100, usize::MAX);
+        for end in traffic.take_open_ends() {
+            traffic.assign(&end, OwnerId(20), weir_shared::process::MatchQuality::Exact);
+        }
+        let query =
+            super::super::owner_lists::OwnerQuery { interface: "", search: "", of_session: true, rows: 9 };
+        let asked: Vec<u64> =
+            traffic.owners(&query, &Nobody).rows.iter().map(|row| row.traffic.tx.packets).collect();
+        let live = traffic.live_owners("eth0", 9, &Nobody).list;
+        assert_eq!(live.rows[0].traffic.tx.packets, step, "since the start");
+        (asked, live.rows[0].session_traffic.tx.packets)
+    };
+    assert_eq!(moved_in_session(&mut traffic), (vec![], 0), "none has run yet");
+    traffic.begin_session();
+    assert_eq!(moved_in_session(&mut traffic), (vec![1], 1));
+    traffic.end_session();
+    assert_eq!(moved_in_session(&mut traffic), (vec![], 0), "it has ended");
+    traffic.begin_session();
+    assert_eq!(moved_in_session(&mut traffic), (vec![1], 1), "the next holds nothing of the one before");
 }

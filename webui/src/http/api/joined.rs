@@ -144,7 +144,8 @@ mod tests {
     }
 
     fn lists() -> Vec<Ranked<HostRow>> {
-        let list = |rows| Ranked { rows, others: Others { rows: 1, traffic: RxTx::default() } };
+        let list =
+            |rows| Ranked { rows, others: Others { rows: 1, traffic: RxTx::default(), ..Others::default() } };
         vec![
             list(vec![host("eth0", 1, 100), host("eth0", 2, 30)]),
             list(vec![host("wlan0", 1, 60), host("wlan0", 3, 40)]),
