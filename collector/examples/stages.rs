@@ -2,6 +2,7 @@
 //! as live ones are, and what is to be told is taken every 100 ms of their time.
 //!
 //! `cargo run --release --example stages -- PACKETS FLOWS`
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
@@ -36,13 +37,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut batch = Batch::default();
     let (mut rows, mut told) = (0u64, 0u64);
     let begun = Instant::now();
-    for number in 0..packets {
+    for (number, data) in (0..packets).zip(frames.iter().cycle()) {
         let time = START + number * APART;
-        let data = &frames[usize::try_from(number % flows)?];
         if batch.add(Sample { time, wire_length: LENGTH, data }, time) {
             batch.count(&mut pipeline, |_, _| {});
         }
-        if number * APART % TICK == 0 {
+        if (number * APART).is_multiple_of(TICK) {
             for _ in 0..2 {
                 let Some(record) = pipeline.take(4_096) else { break };
                 if let weir_collector::flows::record::TrafficRecord::Flows(flows) = &record {
@@ -54,6 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let took = begun.elapsed();
     let each = took.as_nanos() / u128::from(packets.max(1));
-    println!("{each} ns a packet; {rows} rows in {told} records; {:?}", pipeline.flow_counts());
+    let flows = pipeline.flow_counts().tcp;
+    writeln!(std::io::stdout(), "{each} ns a packet; {flows} flows, {rows} rows in {told} records")?;
     Ok(())
 }

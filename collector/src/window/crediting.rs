@@ -161,7 +161,11 @@ fn counted(flow: &Flow, row: &FlowNews, owning: &Owning) -> [bool; 2] {
     let [mark, _] = row.owners;
     let is_frames = mark.quality == Match::Frames && owning.of(mark).is_some();
     let comes_in = flow.identity.direction == FlowDirection::Ingress;
-    if comes_in && (is_frames || flow.is_sent_from_here()) { [true, false] } else { flow.identity.direction.here() }
+    if comes_in && (is_frames || flow.is_sent_from_here()) {
+        [true, false]
+    } else {
+        flow.identity.direction.here()
+    }
 }
 
 /// A process in a network namespace behind this machine has its flow on the interface that leads to it. On all others,
