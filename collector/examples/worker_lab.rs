@@ -232,7 +232,7 @@ fn owned(event: &Event) -> Vec<Value> {
             .iter()
             .map(|row| {
                 let identity = row.identity.map(|it| {
-                    json!({"protocol": it.protocol, "here": it.here(),
+                    json!({"protocol": it.protocol, "here": it.direction.here(),
                            "ends": [[it.initiator, it.initiator_port], [it.responder, it.responder_port]]})
                 });
                 json!({"event": "flow", "id": id, "slot": row.slot, "generation": row.generation,
