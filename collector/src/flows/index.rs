@@ -206,7 +206,7 @@ mod tests {
 
     /// Few distinct hashes, so that lines overflow.
     fn hash(slot: u32, homes: u64) -> u64 {
-        (u64::from(slot) % homes) << 56 | u64::from(slot) % homes
+        ((u64::from(slot) % homes) << 56) | (u64::from(slot) % homes)
     }
 
     proptest! {
