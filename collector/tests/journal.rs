@@ -16,12 +16,22 @@ use weir_shared as shared;
 const LIMITS: Limits = Limits::new(64, 7);
 const FOLDER: &str = "WEIR_TEST_JOURNAL_FOLDER";
 
+/// Text that packs badly, so that entries are as long on disk as they are here.
+fn unlike_itself(bytes: usize) -> String {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'!' + u8::try_from((state >> 24) % 94).unwrap())
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
 fn gap(bytes: usize) -> JournalRecord {
     JournalRecord::Gap(Gap {
         start: Timestamp::UNIX_EPOCH,
         end: Timestamp::UNIX_EPOCH,
         interface: String::new(),
-        reason: "x".repeat(bytes),
+        reason: unlike_itself(bytes),
         kernel: KernelCounters::default(),
     })
 }

@@ -172,3 +172,43 @@ async fn a_new_journal_is_a_gap_and_starts_over() {
     assert!(!second.gaps.is_empty(), "a lost journal must be a gap");
     assert!(second.windows.len() >= first.windows.len(), "what was stored stays");
 }
+
+#[test]
+fn a_sessions_owners_keep_what_they_moved_before_a_restart() {
+    let mut lab = Lab::new();
+    lab.start_collector();
+    let said = |lab: &Lab, arguments: &[&str]| {
+        let said = lab.weir(arguments);
+        assert_eq!(said.code, 0, "weir {arguments:?}: {}", said.err);
+        said.json()
+    };
+    let moved_by = |lab: &Lab, arguments: &[&str]| {
+        let document = said(lab, arguments);
+        let rows = document["processes"].as_array().expect("processes").iter().chain([&document["others"]]);
+        rows.map(|row| row["rx_bytes"].as_u64().unwrap_or(0) + row["tx_bytes"].as_u64().unwrap_or(0))
+            .sum::<u64>()
+    };
+    let in_session = |lab: &Lab| moved_by(lab, &["processes", "--session", "--json"]);
+    let since_start = |lab: &Lab| moved_by(lab, &["processes", "--json"]);
+    // answers of the monitored machine count too: no sum is known beforehand, but all must agree
+    let at_least = |lab: &Lab, bytes: u64, moved: &dyn Fn(&Lab) -> u64| {
+        until("what was sent is told", Duration::from_secs(5), || (moved(lab) >= bytes).then_some(()));
+        std::thread::sleep(Duration::from_secs(1));
+        moved(lab)
+    };
+    let frames = ["--count", "1000", "--pps", "2000", "--size", "300"];
+    let before = at_least(&lab, lab.network.send(&frames), &since_start);
+    said(&lab, &["session", "start", "over a restart", "--json"]);
+    let first = at_least(&lab, lab.network.send(&frames), &in_session);
+    assert_eq!(since_start(&lab), before + first, "a session begins with nothing");
+    let begin = said(&lab, &["processes", "--session", "--json"])["since"].clone();
+    lab.collector.as_mut().expect("the collector").stop();
+    lab.start_collector();
+    assert_eq!((in_session(&lab), since_start(&lab)), (first, 0), "it holds what was moved before");
+    let sum = at_least(&lab, first + lab.network.send(&frames), &in_session);
+    assert_eq!(sum, first + since_start(&lab));
+    assert_eq!(said(&lab, &["processes", "--session", "--json"])["since"], begin);
+    said(&lab, &["session", "stop", "--json"]);
+    let refused = lab.weir(&["processes", "--session"]);
+    assert!(refused.code == 1 && refused.err.contains("no session is running"), "{}", refused.err);
+}
