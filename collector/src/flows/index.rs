@@ -23,20 +23,28 @@ const _: () = assert!(size_of::<Line>() == 64);
 impl Line {
     const EMPTY: Self = Self { tags: [NO_TAG; PLACES], passed: 0, slots: [u32::MAX; PLACES] };
 
-    /// The places with this tag, one bit each.
+    /// The places with this tag, lowest first; after the first there may be others among them, which `find` would have to
+    /// tell apart anyway.
     #[inline]
-    fn with_tag(&self, tag: u8) -> u32 {
-        let bits = self.tags.iter().enumerate();
-        bits.fold(0, |bits, (place, found)| bits | u32::from(*found == tag) << place)
+    fn with_tag(&self, tag: u8) -> impl Iterator<Item = usize> {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = self.tags;
+        let low = zero_bytes(u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ LOWEST * u64::from(tag));
+        let high =
+            zero_bytes(u64::from_le_bytes([i, j, k, l, !tag, !tag, !tag, !tag]) ^ LOWEST * u64::from(tag));
+        let mut bits = u128::from(high) << 64 | u128::from(low);
+        std::iter::from_fn(move || {
+            let place = bits.trailing_zeros() / 8;
+            bits &= bits.wrapping_sub(1);
+            (place < 16).then_some(place as usize)
+        })
     }
 
     #[inline]
-    fn slot(&self, place: u32) -> u32 {
-        self.slots.get(place as usize).copied().unwrap_or(u32::MAX)
+    fn slot(&self, place: usize) -> u32 {
+        self.slots.get(place).copied().unwrap_or(u32::MAX)
     }
 
-    fn set(&mut self, place: u32, tag: u8, slot: u32) {
-        let place = place as usize;
+    fn set(&mut self, place: usize, tag: u8, slot: u32) {
         if let (Some(tags), Some(slots)) = (self.tags.get_mut(place), self.slots.get_mut(place)) {
             (*tags, *slots) = (tag, slot);
         }
@@ -63,14 +71,13 @@ const fn tag(hash: u64) -> u8 {
     if highest == NO_TAG { 1 } else { highest }
 }
 
-/// The places that are set, lowest first.
+/// One in each byte.
+const LOWEST: u64 = 0x0101_0101_0101_0101;
+
+/// The highest bit of each byte that is zero; above the first of these of others too.
 #[inline]
-fn places(mut bits: u32) -> impl Iterator<Item = u32> {
-    std::iter::from_fn(move || {
-        let place = bits.trailing_zeros();
-        bits &= bits.wrapping_sub(1);
-        (place < u32::BITS).then_some(place)
-    })
+const fn zero_bytes(bytes: u64) -> u64 {
+    bytes.wrapping_sub(LOWEST) & !bytes & (LOWEST << 7)
 }
 
 impl Index {
@@ -116,7 +123,7 @@ impl Index {
         let mut at = self.home(hash);
         for _ in 0..self.lines.len() {
             let line = self.lines.get(at)?;
-            for place in places(line.with_tag(tag(hash))) {
+            for place in line.with_tag(tag(hash)) {
                 let slot = line.slot(place);
                 if is_it(slot) {
                     return Some(slot);
@@ -144,7 +151,7 @@ impl Index {
         for _ in 0..self.lines.len() {
             let next = self.next(at);
             let Some(line) = self.lines.get_mut(at) else { return };
-            if let Some(place) = places(line.with_tag(NO_TAG)).next() {
+            if let Some(place) = line.with_tag(NO_TAG).next() {
                 return line.set(place, tag(hash), slot);
             }
             line.passed += 1;
@@ -169,7 +176,7 @@ impl Index {
         for _ in 0..self.lines.len() {
             let next = self.next(at);
             let Some(line) = self.lines.get_mut(at) else { return false };
-            let found = places(line.with_tag(tag(hash))).find(|place| line.slot(*place) == slot);
+            let found = line.with_tag(tag(hash)).find(|place| line.slot(*place) == slot);
             if let Some(place) = found {
                 line.set(place, NO_TAG, u32::MAX);
                 self.length -= 1;

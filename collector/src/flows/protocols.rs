@@ -14,6 +14,7 @@ pub struct Protocols {
 }
 
 const _: () = assert!(Application::ALL.len() <= 64);
+/// Of `add`'s bits, lowest first.
 const TRANSPORTS: [u8; 6] = [6, 17, 1, 58, 132, 255];
 
 impl Protocols {
@@ -22,8 +23,14 @@ impl Protocols {
         if application != Application::Other {
             self.applications |= 1 << application as u8;
         }
-        let place = TRANSPORTS.iter().position(|number| *number == protocol).unwrap_or(5);
-        self.transports |= 1 << place;
+        self.transports |= match protocol {
+            6 => 1,
+            17 => 1 << 1,
+            1 => 1 << 2,
+            58 => 1 << 3,
+            132 => 1 << 4,
+            _ => 1 << 5,
+        };
     }
 
     pub fn join(&mut self, other: Self) {

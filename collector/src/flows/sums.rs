@@ -58,6 +58,8 @@ pub struct Growth {
 pub struct Sums {
     addresses: ByAddress<AddressSum>,
     owners: HashMap<OwnerMark, OwnerSum>,
+    /// The last owner's since another's: mostly it is one and the same.
+    last: (OwnerMark, OwnerSum),
     told: SumsRecord,
     /// Where the last initiator and responder were.
     near: [u32; 2],
@@ -80,6 +82,7 @@ impl Sums {
         Self {
             addresses: ByAddress::new(MOST_ADDRESSES, seed),
             owners: HashMap::new(),
+            last: Default::default(),
             told: SumsRecord::default(),
             near: [0; 2],
         }
@@ -125,8 +128,11 @@ impl Sums {
             (responder_here, responder, (growth.forward, growth.backward), (forward, backward)),
         ];
         for (_, mark, traffic, payload) in ends.into_iter().filter(|(here, ..)| *here) {
-            let has_room = self.owners.len() < MOST_OWNERS || self.owners.contains_key(&mark);
-            let sum = self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default();
+            if self.last.0 != mark {
+                self.keep_last();
+                self.last.0 = mark;
+            }
+            let sum = &mut self.last.1;
             sum.received.add(traffic.0);
             sum.sent.add(traffic.1);
             sum.received_payload = sum.received_payload.saturating_add(payload.0);
@@ -135,8 +141,23 @@ impl Sums {
         }
     }
 
+    fn keep_last(&mut self) {
+        let (mark, grown) = std::mem::take(&mut self.last);
+        if grown == OwnerSum::default() {
+            return;
+        }
+        let has_room = self.owners.len() < MOST_OWNERS || self.owners.contains_key(&mark);
+        let sum = self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default();
+        sum.received.add(grown.received);
+        sum.sent.add(grown.sent);
+        sum.received_payload = sum.received_payload.saturating_add(grown.received_payload);
+        sum.sent_payload = sum.sent_payload.saturating_add(grown.sent_payload);
+        sum.protocols.join(grown.protocols);
+    }
+
     /// In records of at most `rows` rows. Addresses beyond the largest are left to the lists' remainders.
-    pub fn records(&self, rows: usize) -> Vec<SumsRecord> {
+    pub fn records(mut self, rows: usize) -> Vec<SumsRecord> {
+        self.keep_last();
         let mut addresses: Vec<_> =
             self.addresses.rows().iter().map(|row| (row.address, row.value)).collect();
         let bytes = |sum: &AddressSum| sum.sent.bytes.saturating_add(sum.received.bytes);

@@ -53,6 +53,7 @@ impl Pipeline {
         let Decoded { key, from_low, hash, .. } = *decoded;
         let mut found = match decoded.slot {
             Some(slot) if self.table.holds(slot, &key) => Some(slot),
+            None if decoded.is_new => None,
             _ => self.table.find(&key, hash),
         };
         if let Fragment::Later(identification) = packet.fragment {

@@ -85,6 +85,8 @@ pub struct Decoded<'a> {
     hash: u64,
     /// Where `fetch` found its flow.
     slot: Option<u32>,
+    /// `fetch` found none, and no packet since may have begun it.
+    is_new: bool,
 }
 
 /// A data link type that cannot be decoded (<https://www.tcpdump.org/linktypes.html>).
@@ -189,7 +191,7 @@ impl Pipeline {
             }
             _ => (Key::default(), false, 0),
         };
-        Decoded { sample, frame, key, from_low, hash, slot: None }
+        Decoded { sample, frame, key, from_low, hash, slot: None, is_new: false }
     }
 
     /// Looks up the flows of decoded frames, so that memory is waited for once for all of them.
@@ -197,13 +199,19 @@ impl Pipeline {
     pub fn fetch(&self, decoded: &mut [Option<Decoded<'_>>]) {
         decoded.iter().flatten().for_each(|decoded| self.table.fetch(decoded.hash));
         let all = decoded.iter_mut().flatten();
-        let mut new = 0;
+        // a bit of 64 for each new key: most are new to the batch too
+        let (mut new, mut bits) = (0, 0u64);
         for decoded in all.filter(|decoded| matches!(decoded.frame.content, Content::Ip(_))) {
             decoded.slot = self.table.find(&decoded.key, decoded.hash);
             let entry = decoded.slot.and_then(|slot| self.table.get(slot));
             let detail = entry.and_then(|entry| self.details.get(entry.tcp as usize));
             std::hint::black_box(detail.is_some_and(Detail::is_measured));
-            new += usize::from(decoded.slot.is_none());
+            if decoded.slot.is_none() {
+                let bit = 1 << (decoded.hash >> 58);
+                decoded.is_new = bits & bit == 0;
+                bits |= bit;
+                new += 1;
+            }
         }
         if new > 0 {
             self.table.fetch_victims(new);

@@ -101,12 +101,8 @@ impl Owners {
         for slot in flows.pipeline.take_new_flows() {
             let Some(key) = flows.pipeline.key_of(slot) else { continue };
             let [low_here, high_here] = flows.pipeline.here(slot);
-            let is_forwarded = !low_here && !high_here;
             for (low, here) in [(true, low_here), (false, high_here)] {
-                // nothing is told of an end that is on another machine
-                if here || is_forwarded {
-                    self.name(cursor, flows, (slot, End { key, low }), here);
-                }
+                self.name(cursor, flows, (slot, End { key, low }), here);
             }
         }
     }
@@ -169,7 +165,7 @@ impl Owners {
             Some(owner) if !owner.held && is_of(flows, slot, &owner) => {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
-            None if !here => {}
+            None if !here => {} // of an end on another machine nothing is told later
             _ => self.wait(cursor, flows, (slot, end)),
         }
     }
