@@ -40,20 +40,22 @@ fn capture(frames: &[Vec<u8>]) -> Vec<u8> {
     file
 }
 
-/// By kind: what it is, and its frame.
-fn kinds() -> [(&'static str, Vec<u8>); 5] {
+/// By kind: what it is, where it is sent, and its frame.
+fn kinds() -> [(&'static str, &'static str, Vec<u8>); 6] {
+    let here = [127, 0, 0, 1];
     [
-        ("from this machine's address", ethernet(&[8, 0], &datagram(HERE, THERE))),
-        ("to everybody, from no address", ethernet(&[8, 0], &datagram([0; 4], [255; 4]))),
-        ("in another machine's name", ethernet(&[8, 0], &datagram([192, 0, 2, 1], THERE))),
-        ("with a VLAN tag", ethernet(&[0x81, 0, 0, 5, 8, 0], &datagram(HERE, THERE))),
-        ("without IP", ethernet(&[8, 6], &[0; 46])),
+        ("from this machine's address", "watched0", ethernet(&[8, 0], &datagram(HERE, THERE))),
+        ("to everybody, from no address", "watched0", ethernet(&[8, 0], &datagram([0; 4], [255; 4]))),
+        ("in another machine's name", "watched0", ethernet(&[8, 0], &datagram([192, 0, 2, 1], THERE))),
+        ("with a VLAN tag", "watched0", ethernet(&[0x81, 0, 0, 5, 8, 0], &datagram(HERE, THERE))),
+        ("to itself", "lo", ethernet(&[8, 0], &datagram(here, here))),
+        ("without IP", "watched0", ethernet(&[8, 6], &[0; 46])),
     ]
 }
 
 #[test]
 fn a_program_has_the_frames_it_sent_whatever_they_bear() {
-    for (kind, frame) in kinds() {
+    for (kind, interface, frame) in kinds() {
         let mut lab = Lab::new();
         lab.configure_collector("[process]\nattribution = \"auto\"\n");
         lab.start_collector();
@@ -66,7 +68,7 @@ fn a_program_has_the_frames_it_sent_whatever_they_bear() {
         let file = lab.path("frames.pcap");
         fs::write(&file, capture(std::slice::from_ref(&frame))).expect("a capture");
         let mut sending = lab.network.inside(&program("weir-send"));
-        sending.args(["--interface", "watched0", "--to", GATEWAY, "--count", "40", "--pps", "200", "--pcap"]);
+        sending.args(["--interface", interface, "--to", GATEWAY, "--count", "40", "--pps", "200", "--pcap"]);
         let said = run(sending.arg(&file));
         assert_eq!(said.code, 0, "{}", said.err);
         let bytes = 40 * u64::try_from(frame.len()).expect("a frame's length");

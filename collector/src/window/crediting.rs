@@ -219,11 +219,12 @@ fn settle(
     if !is_local && flow.sides.get(1 - side).is_some_and(Option::is_some) {
         return; // what it moved until now is the other's
     }
-    let mut window = flow.share;
+    let (mut window, mut before) = (flow.share, flow.share_before);
     window.take(coming);
-    let here = flow.window == interface.window;
-    let (window, before) =
-        if here { (window, flow.share_before) } else { (Share::default(), flow.share_before) };
+    if flow.window != interface.window {
+        // it has not grown since its window ended
+        before.add(&std::mem::take(&mut window));
+    }
     let mut said = said(flow, interface.window, session, flow.last_seen);
     for (share, number) in [(window, interface.window), (before, 0)] {
         let share = oriented(&share, side);

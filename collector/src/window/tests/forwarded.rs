@@ -94,3 +94,15 @@ fn the_end_that_an_interface_leads_to_is_asked_about_once_and_found_takes_what_c
         assert_eq!(rows(&traffic), [moved]);
     }
 }
+
+#[test]
+fn an_owner_found_after_the_window_has_ended_has_what_its_flow_moved_before() {
+    let (mut pipeline, mut traffic) = behind();
+    step_of(&mut pipeline, &mut traffic, true, 0);
+    let asked = traffic.take_open_ends();
+    pipeline.reached(START + 60 * SECOND);
+    tell(&mut pipeline, &mut traffic, 100, usize::MAX);
+    assert!(traffic.take_closed().is_some());
+    traffic.assign(&asked[0], OwnerId(30), weir_shared::process::MatchQuality::Exact);
+    assert_eq!(rows(&traffic), [(OwnerId(30), 300, 100)]);
+}
