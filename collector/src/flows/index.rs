@@ -26,12 +26,12 @@ impl Line {
     /// The places with this tag, lowest first; after the first there may be others among them, which `find` would have to
     /// tell apart anyway.
     #[inline]
-    fn with_tag(&self, tag: u8) -> impl Iterator<Item = usize> {
+    fn with_tag(&self, tag: u8) -> impl Iterator<Item = usize> + use<> {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = self.tags;
-        let low = zero_bytes(u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ LOWEST * u64::from(tag));
-        let high =
-            zero_bytes(u64::from_le_bytes([i, j, k, l, !tag, !tag, !tag, !tag]) ^ LOWEST * u64::from(tag));
-        let mut bits = u128::from(high) << 64 | u128::from(low);
+        let wanted = LOWEST * u64::from(tag);
+        let low = zero_bytes(wanted ^ u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        let high = zero_bytes(wanted ^ u64::from_le_bytes([i, j, k, l, !tag, !tag, !tag, !tag]));
+        let mut bits = (u128::from(high) << 64) | u128::from(low);
         std::iter::from_fn(move || {
             let place = bits.trailing_zeros() / 8;
             bits &= bits.wrapping_sub(1);
