@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use lab::{Network, program};
+use lab::{Network, program, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -197,6 +197,42 @@ fn an_interface_is_followed_through_twenty_lives() {
         assert_eq!(lab.totals(id)["packets"], 30, "life {id}");
         network.connect();
     }
+    lab.finish();
+}
+
+/// Begins TCP connections from these ports on, one after the other, to a port that nobody answers.
+fn connect(network: &Network, first: u16, count: u16) {
+    let program = "
+import socket, sys
+for port in range(int(sys.argv[1]), int(sys.argv[1]) + int(sys.argv[2])):
+    s = socket.socket(); s.setblocking(False); s.bind(('10.99.0.1', port)); s.connect_ex(('10.99.0.2', 9))
+";
+    let words = ["python3", "-c", program, &first.to_string(), &count.to_string()];
+    assert!(network.command_here(&words).status().unwrap().success());
+}
+
+fn told(event: &serde_json::Value) -> Vec<u64> {
+    let begun = event["connections"].as_array().unwrap();
+    begun.iter().map(|connection| connection["local"][1].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn connections_that_begin_are_told_at_once_also_when_the_link_was_away_and_a_scan_is_cut() {
+    let network = Network::new();
+    let mut lab = network.lab();
+    lab.say("open 1 weir0 connections");
+    lab.wait_for_id("opened", 1);
+    connect(&network, 5000, 1);
+    assert_eq!(told(&lab.wait_for("connections")), [5000]);
+    run(&format!("ip -n {} link set weir0 down", network.here));
+    run(&format!("ip -n {} link set weir0 up", network.here));
+    connect(&network, 5001, 1);
+    assert_eq!(told(&lab.wait_for("connections")), [5001]);
+    connect(&network, 10_000, 2_000);
+    lab.close(1);
+    let scan = lab.seen.iter().filter(|event| event["event"] == "connections");
+    let scanned = scan.flat_map(told).filter(|port| *port >= 10_000).count();
+    assert!((1..2_000).contains(&scanned), "{scanned} of 2,000");
     lab.finish();
 }
 
