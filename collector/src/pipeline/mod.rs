@@ -131,6 +131,8 @@ pub struct Pipeline {
 
 /// Under this many bytes a record's rows may take, by the bounds in `row`.
 const MOST_RECORD_BYTES: usize = 56_000;
+/// Flows whose entries stay in the caches of a processor.
+const MOST_AT_HAND: usize = 4_096;
 /// Flows that one record looks at: those that join the sums take no room in it, but time.
 const MOST_STEPS: usize = 32_768;
 
@@ -290,6 +292,12 @@ impl Pipeline {
     /// Rows that wait although their window, or second, has ended: tell these first, and generously.
     pub fn overdue(&self) -> usize {
         self.telling.overdue()
+    }
+
+    /// Whether there are so many flows that most packets wait for memory: then it pays to count them in batches.
+    #[inline]
+    pub fn is_large(&self) -> bool {
+        self.table.slots() > MOST_AT_HAND
     }
 
     /// Rows outside the table; they have bounded room, so a file's reader takes them from time to time.

@@ -129,7 +129,7 @@ impl Interface {
         if let Some((news, cursor)) = &mut followed {
             news.look_ahead(cursor, timeline);
         }
-        let link_type = tap.link_type();
+        let (link_type, in_batches) = (tap.link_type(), pipeline.is_large());
         let mut follow = |pipeline: &mut Pipeline, stamp: u64| {
             if let Some((news, cursor)) = &mut followed
                 && cursor.is_due(stamp)
@@ -150,7 +150,10 @@ impl Interface {
                 });
             }
             let sample = Sample { time, wire_length: packet.wire_length, data: packet.data };
-            if batch.add(sample, packet.stamp) {
+            if !in_batches {
+                follow(pipeline, packet.stamp);
+                pipeline.packet(sample);
+            } else if batch.add(sample, packet.stamp) {
                 batch.count(pipeline, &mut follow);
             }
         });

@@ -51,6 +51,17 @@ pub fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     }
 }
 
+/// Gives memory that was freed back to the kernel (malloc_trim(3)); after work that is done once and took much of it. Does
+/// nothing where the C library is not glibc.
+pub fn give_freed_memory_back() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "no safe crate has malloc_trim")]
+    // SAFETY: it has no preconditions, is thread-safe, and touches only memory that nobody holds.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;

@@ -137,7 +137,9 @@ pub fn start(mode: Mode, pin_directory: &Path) -> Result<Started, EbpfError> {
     if matches!(mode, Mode::Proc | Mode::Off) {
         return Ok(Started { source: None, outcome: Outcome::default() });
     }
-    match open_or_load(pin_directory) {
+    let opened = open_or_load(pin_directory);
+    weir_sys::give_freed_memory_back(); // the kernel's types take 30 MiB while they are read
+    match opened {
         Ok(source) => {
             let outcome = Outcome { at_work: true, reason: source.where_from(pin_directory) };
             Ok(Started { source: Some(source), outcome })
