@@ -8,6 +8,9 @@ const NANOS: f64 = 1e9;
 /// Mean age of what is remembered, so that a steady flow reads true within about three seconds.
 const MEMORY_SECONDS: f64 = 1.5;
 
+/// What a second moved is told up to so long after it; until then a rate has not fallen.
+const TOLD_WITHIN: u64 = 500_000_000;
+
 /// Received and sent packets and bytes a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rate {
@@ -66,7 +69,7 @@ impl Rate {
     }
 
     fn kept(&self, time: u64) -> f32 {
-        left(second(time).saturating_sub(self.second))
+        left(second(time.saturating_sub(TOLD_WITHIN)).saturating_sub(self.second))
     }
 
     /// No less than the bytes that `at` gives, both ways together, without working them out.
@@ -113,8 +116,11 @@ mod tests {
         let step = RxTx { rx: Count { packets: 10, bytes: 1_000_000 }, tx: Count::default() };
         for second in 1..20u64 {
             rate.add(&step, second * 1_000_000_000 + 30_000_000);
-            let now = rate.at(second * 1_000_000_000 + 350_000_000).rx.bytes;
-            assert!(second < 3 || (860_000..1_000_001).contains(&now), "{now} in second {second}");
+            // also before the next second is told
+            for millis in [30, 350, 999, 1_020, 1_400] {
+                let now = rate.at(second * 1_000_000_000 + millis * 1_000_000).rx.bytes;
+                assert!(second < 3 || (860_000..1_000_001).contains(&now), "{now} in second {second}");
+            }
         }
         assert!(rate.at(30_000_000_000).rx.bytes < 5_000);
         assert_eq!(rate.at(90_000_000_000), RxTx::default());
