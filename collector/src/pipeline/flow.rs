@@ -1,8 +1,9 @@
 //! What a packet does to its flow, and when a flow begins and ends.
 use std::time::Duration;
 
+use super::batch::Decoded;
 use super::counting::Course;
-use super::{Decoded, Mode, Pipeline, Settings};
+use super::{Mode, Pipeline, Settings};
 use crate::decode::application::Application;
 use crate::decode::{Fragment, Ip, Tcp, Transport};
 use crate::flows::key::Key;

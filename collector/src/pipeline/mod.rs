@@ -14,13 +14,14 @@ mod top;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::decode::{Content, Frame, Link, decode};
+use crate::decode::{Content, Link};
 use crate::flows::fragments::Fragments;
 use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
 use crate::flows::record::{Counters, FlowNews, FlowsRecord, Tally, Totals, TrafficRecord};
 use crate::flows::table::Table;
 use crate::flows::tcp::Detail;
+use batch::Decoded;
 use clock::Clock;
 use counting::{Counting, Course};
 use inspect::Inspection;
@@ -75,20 +76,6 @@ pub struct Sample<'a> {
     pub data: &'a [u8],
 }
 
-/// A frame's facts, and where its flow is looked for.
-#[derive(Debug)]
-pub struct Decoded<'a> {
-    sample: Sample<'a>,
-    frame: Frame<'a>,
-    key: Key,
-    from_low: bool,
-    hash: u64,
-    /// Where `fetch` found its flow.
-    slot: Option<u32>,
-    /// `fetch` found none, and no packet since may have begun it.
-    is_new: bool,
-}
-
 /// A data link type that cannot be decoded (<https://www.tcpdump.org/linktypes.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("frames of link type {0} cannot be decoded (Ethernet, Linux cooked, raw IP and loopback can)")]
@@ -131,8 +118,6 @@ pub struct Pipeline {
 
 /// Under this many bytes a record's rows may take, by the bounds in `row`.
 const MOST_RECORD_BYTES: usize = 56_000;
-/// Flows whose entries stay in the caches of a processor.
-const MOST_AT_HAND: usize = 4_096;
 /// Flows that one record looks at: those that join the sums take no room in it, but time.
 const MOST_STEPS: usize = 32_768;
 
@@ -179,45 +164,6 @@ impl Pipeline {
     #[inline]
     pub fn packet(&mut self, sample: Sample<'_>) {
         self.count_frame(&self.decode(sample));
-    }
-
-    /// The first half of `packet`. Whoever has a few packets does it for all of them and then has their flows fetched, so
-    /// that memory is not waited for packet by packet.
-    #[inline]
-    pub fn decode<'a>(&self, sample: Sample<'a>) -> Decoded<'a> {
-        let frame = decode(self.link, sample.wire_length, sample.data);
-        let (key, from_low, hash) = match &frame.content {
-            Content::Ip(packet) => {
-                let (key, from_low) = Key::of(packet);
-                (key, from_low, self.table.hash(&key))
-            }
-            _ => (Key::default(), false, 0),
-        };
-        Decoded { sample, frame, key, from_low, hash, slot: None, is_new: false }
-    }
-
-    /// Looks up the flows of decoded frames, so that memory is waited for once for all of them.
-    #[inline]
-    pub fn fetch(&self, decoded: &mut [Option<Decoded<'_>>]) {
-        decoded.iter().flatten().for_each(|decoded| self.table.fetch(decoded.hash));
-        let all = decoded.iter_mut().flatten();
-        // a bit of 64 for each new key: most are new to the batch too
-        let (mut new, mut bits) = (0, 0u64);
-        for decoded in all.filter(|decoded| matches!(decoded.frame.content, Content::Ip(_))) {
-            decoded.slot = self.table.find(&decoded.key, decoded.hash);
-            let entry = decoded.slot.and_then(|slot| self.table.get(slot));
-            let detail = entry.and_then(|entry| self.details.get(entry.tcp as usize));
-            std::hint::black_box(detail.is_some_and(Detail::is_measured));
-            if decoded.slot.is_none() {
-                let bit = 1 << (decoded.hash >> 58);
-                decoded.is_new = bits & bit == 0;
-                bits |= bit;
-                new += 1;
-            }
-        }
-        if new > 0 {
-            self.table.fetch_victims(new);
-        }
     }
 
     /// The second half of `packet`: in the order of the samples.
@@ -292,12 +238,6 @@ impl Pipeline {
     /// Rows that wait although their window, or second, has ended: tell these first, and generously.
     pub fn overdue(&self) -> usize {
         self.telling.overdue()
-    }
-
-    /// Whether there are so many flows that most packets wait for memory: then it pays to count them in batches.
-    #[inline]
-    pub fn is_large(&self) -> bool {
-        self.table.slots() > MOST_AT_HAND
     }
 
     /// Rows outside the table; they have bounded room, so a file's reader takes them from time to time.
