@@ -4,7 +4,8 @@ use weir_shared::net::{self, Direction, Endpoint};
 use super::application::assembly::Assembly;
 use super::application::{Application, by_ports, content, dns, http, quic, tls};
 use super::{Content, Frame, Ip, Link, Payload, Transport, address, decode};
-use crate::flows::own::OwnAddresses;
+use crate::flows::key::number;
+use crate::flows::own::{OwnAddresses, is_group};
 
 /// What a line about one packet says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl Described {
         self.destination = Some(Endpoint { address: destination, port: destination_port });
         self.protocol = net::Transport::from_number(packet.protocol);
         let source_here = own.contains(&source) || sent(frame, own) == Some(true) && source.is_unspecified();
-        let destination_here = own.contains(&destination) || !source_here && own.is_group(&destination);
+        let destination_here = own.contains(&destination) || !source_here && is_group(number(&destination));
         self.direction = match (source_here, destination_here) {
             (true, true) => Direction::Local,
             (true, false) => Direction::Egress,

@@ -2,7 +2,7 @@
 use std::net::IpAddr;
 
 use crate::flows::index::Index;
-use crate::flows::key::{fold, number, word};
+use crate::flows::key::{fold, number, numbered, word};
 use crate::flows::record::Tally;
 
 /// What one address sent and received.
@@ -17,9 +17,16 @@ pub type Addresses = ByAddress<Sides>;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Row<V> {
-    pub address: IpAddr,
+    /// The address's, see `key::number`.
+    number: u128,
     pub value: V,
     used: bool,
+}
+
+impl<V> Row<V> {
+    pub fn address(&self) -> IpAddr {
+        numbered(self.number)
+    }
 }
 
 /// A value for each address; past the bound one that was not used for longest makes room.
@@ -89,30 +96,31 @@ impl<V: Default> ByAddress<V> {
     /// The address's value, new where it is not known. (Never None: the type spares a panic.)
     #[inline]
     pub fn value(&mut self, address: IpAddr) -> Option<&mut V> {
-        self.value_near(address, &mut 0)
+        self.value_near(number(&address), &mut 0)
     }
 
-    /// The same; `near` is where the last one was, for whoever asks for the same address again and again.
+    /// The same of an address's number; `near` is where the last one was, for whoever asks for the same address again and
+    /// again.
     #[inline]
-    pub fn value_near(&mut self, address: IpAddr, near: &mut u32) -> Option<&mut V> {
-        let is_near = self.rows.get(*near as usize).is_some_and(|row| row.address == address);
+    pub(crate) fn value_near(&mut self, number: u128, near: &mut u32) -> Option<&mut V> {
+        let is_near = self.rows.get(*near as usize).is_some_and(|row| row.number == number);
         let mut is_known = is_near;
         if !is_near {
-            let hash = hash(&address, self.seed);
+            let hash = hash(number, self.seed);
             let rows = &self.rows;
-            let same = |slot: u32| rows.get(slot as usize).is_some_and(|row| row.address == address);
+            let same = |slot: u32| rows.get(slot as usize).is_some_and(|row| row.number == number);
             let found = self.index.find(hash, same);
             is_known = found.is_some();
-            *near = found.unwrap_or_else(|| self.insert(address, hash));
+            *near = found.unwrap_or_else(|| self.insert(number, hash));
         }
         let row = self.rows.get_mut(*near as usize)?;
         row.used |= is_known;
         Some(&mut row.value)
     }
 
-    fn insert(&mut self, address: IpAddr, hash_of_address: u64) -> u32 {
+    fn insert(&mut self, number: u128, hash_of_number: u64) -> u32 {
         self.seen += 1;
-        let row = Row { address, value: V::default(), used: false };
+        let row = Row { number, value: V::default(), used: false };
         let slot = if self.rows.len() < self.most {
             self.rows.push(row);
             self.rows.len() - 1
@@ -121,8 +129,8 @@ impl<V: Default> ByAddress<V> {
         };
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
         let (rows, seed) = (&self.rows, self.seed);
-        self.index.insert(hash_of_address, slot, |slot| {
-            rows.get(slot as usize).map_or(0, |row| hash(&row.address, seed))
+        self.index.insert(hash_of_number, slot, |slot| {
+            rows.get(slot as usize).map_or(0, |row| hash(row.number, seed))
         });
         slot
     }
@@ -133,25 +141,28 @@ impl<V: Default> ByAddress<V> {
                 Some(old) if old.used => old.used = false,
                 _ => break,
             }
-            self.hand = (self.hand + 1) % self.most;
+            self.step();
         }
         let slot = self.hand;
-        self.hand = (self.hand + 1) % self.most;
+        self.step();
         self.evicted += 1;
-        if let (Some(old), Ok(number)) = (self.rows.get_mut(slot), u32::try_from(slot)) {
-            self.index.remove(hash(&old.address, self.seed), number);
+        if let (Some(old), Ok(slot)) = (self.rows.get_mut(slot), u32::try_from(slot)) {
+            self.index.remove(hash(old.number, self.seed), slot);
             *old = row;
         }
         slot
+    }
+
+    fn step(&mut self) {
+        self.hand = if self.hand + 1 < self.most { self.hand + 1 } else { 0 };
     }
 }
 
 /// Keyed: whoever sends packets chooses the addresses.
 #[inline]
-pub fn hash(address: &IpAddr, seed: [u64; 2]) -> u64 {
+fn hash(number: u128, seed: [u64; 2]) -> u64 {
     let [seed_0, seed_1] = seed;
-    let bits = number(address);
-    let (low, high) = (word(bits), word(bits >> 64));
+    let (low, high) = (word(number), word(number >> 64));
     let first = fold(low ^ seed_0, high ^ seed_1);
     fold(first ^ seed_1, (0xa076_1d64_78bd_642f ^ seed_0) | 1)
 }

@@ -83,6 +83,15 @@ impl Key {
         (address(self.form & VERSION_6 != 0, &self.high), self.high_port)
     }
 
+    /// `number` of the low and the high end's address.
+    #[inline]
+    pub(crate) fn numbers(&self) -> [u128; 2] {
+        [self.low, self.high].map(|bytes| {
+            let all = u128::from_be_bytes(bytes);
+            if self.form & VERSION_6 != 0 { all } else { MAPPED | all >> 96 }
+        })
+    }
+
     /// All but the addresses.
     #[inline]
     fn rest(&self) -> u64 {
@@ -126,12 +135,22 @@ fn bytes(address: IpAddr) -> [u8; 16] {
     }
 }
 
+const MAPPED: u128 = 0xffff << 32;
+
 /// Different for every address: those of IPv4 are mapped (RFC 4291 section 2.5.5.2), which no packet has.
 #[inline]
-pub(super) fn number(address: &IpAddr) -> u128 {
+pub(crate) fn number(address: &IpAddr) -> u128 {
     match address {
-        IpAddr::V4(address) => 0xffff << 32 | u128::from(address.to_bits()),
+        IpAddr::V4(address) => MAPPED | u128::from(address.to_bits()),
         IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// The address with this number.
+pub(crate) fn numbered(number: u128) -> IpAddr {
+    match u32::try_from(number ^ MAPPED) {
+        Ok(bits) => IpAddr::V4(bits.into()),
+        Err(_) => IpAddr::V6(number.into()),
     }
 }
 

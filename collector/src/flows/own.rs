@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::key::number;
+use super::key::{number, word};
 
 /// This machine's addresses (of all interfaces) and this interface's MAC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,17 +24,15 @@ impl OwnAddresses {
         Self { addresses, bits, mac: mac.filter(|mac| *mac != [0; 6]) }
     }
 
-    #[inline]
     pub fn contains(&self, address: &IpAddr) -> bool {
-        let number = number(address);
-        let is_one = self.bits & bit(number) != 0 && self.addresses.binary_search(&number).is_ok();
-        is_one || address.is_loopback()
+        self.has(number(address))
     }
 
-    /// Multicast and the limited broadcast address.
+    /// Whether the address with this number is one, or loopback.
     #[inline]
-    pub fn is_group(&self, address: &IpAddr) -> bool {
-        address.is_multicast() || matches!(address, IpAddr::V4(address) if address.is_broadcast())
+    pub(crate) fn has(&self, number: u128) -> bool {
+        let is_one = self.bits & bit(number) != 0 && self.addresses.binary_search(&number).is_ok();
+        is_one || number >> 24 == 0x00ff_ff7f || number == 1
     }
 
     /// None on interfaces without one, and on loopback, whose MAC of zeros says nothing.
@@ -43,8 +41,15 @@ impl OwnAddresses {
     }
 }
 
+/// Multicast (RFC 5771, RFC 4291 section 2.7) and the limited broadcast address.
+#[inline]
+pub(crate) const fn is_group(number: u128) -> bool {
+    number >> 28 == 0x000f_fffe || number == 0xffff_ffff_ffff || number >> 120 == 0xff
+}
+
 /// One of 64 bits.
 #[inline]
 fn bit(number: u128) -> u64 {
-    1 << (number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 122)
+    let folded = word(number) ^ word(number >> 64);
+    1 << (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
 }

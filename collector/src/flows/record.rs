@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::key::{number, numbered};
 use super::sums::SumsRecord;
 use crate::decode::application::Application;
 
@@ -181,16 +182,11 @@ pub struct FlowIdentity {
 }
 
 impl FlowIdentity {
-    /// The remote end: of a flow that is forwarded the one in the internet, otherwise the responder, so that each flow
-    /// counts to one host and the list sums to its total.
+    /// The remote end's address.
     pub fn remote(&self) -> IpAddr {
         let (initiator, responder) = (self.initiator, self.responder);
-        match self.direction {
-            FlowDirection::Ingress => initiator,
-            FlowDirection::Egress | FlowDirection::Local => responder,
-            FlowDirection::Forwarded if is_private(&responder) && !is_private(&initiator) => initiator,
-            FlowDirection::Forwarded => responder,
-        }
+        let of_initiator = self.direction.remote_is_initiator([number(&initiator), number(&responder)]);
+        if of_initiator { initiator } else { responder }
     }
 }
 
@@ -228,6 +224,21 @@ impl FlowDirection {
             (true, false) => Self::Egress,
             (false, true) => Self::Ingress,
             (false, false) => Self::Forwarded,
+        }
+    }
+
+    /// Whether the initiator is the remote end: of a flow that is forwarded that is the one in the internet, otherwise the
+    /// responder, so that each flow counts to one host and the list sums to its total. `ends` are the numbers of the
+    /// initiator's and the responder's address, see `key::number`.
+    #[inline]
+    pub(crate) fn remote_is_initiator(self, ends: [u128; 2]) -> bool {
+        match self {
+            Self::Ingress => true,
+            Self::Egress | Self::Local => false,
+            Self::Forwarded => {
+                let [initiator, responder] = ends.map(|number| is_private(&numbered(number)));
+                responder && !initiator
+            }
         }
     }
 

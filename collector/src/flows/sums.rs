@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::addresses::ByAddress;
 use super::protocols::Protocols;
-use super::record::{FlowIdentity, FlowKind, OwnerMark, Tally};
+use super::record::{FlowDirection, FlowKind, OwnerMark, Tally};
 use crate::decode::application::Application;
 
 /// Addresses that sums are kept of, in a window.
@@ -42,7 +42,11 @@ pub struct OwnerSum {
 /// A flow's growth that joins the sums.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
-    pub identity: FlowIdentity,
+    /// Numbers of the initiator's and the responder's address, see `key::number`.
+    pub ends: [u128; 2],
+    pub protocol: u8,
+    pub kind: FlowKind,
+    pub direction: FlowDirection,
     pub application: Application,
     pub forward: Tally,
     pub backward: Tally,
@@ -89,11 +93,10 @@ impl Sums {
     }
 
     pub fn add(&mut self, growth: &Growth) {
-        let identity = &growth.identity;
         let mut received = growth.forward;
         received.add(growth.backward);
         let received = received.since(growth.sent);
-        let [in_all, out_all] = if identity.kind == FlowKind::Flow {
+        let [in_all, out_all] = if growth.kind == FlowKind::Flow {
             self.told.flows += 1;
             &mut self.told.of_flows
         } else {
@@ -101,26 +104,27 @@ impl Sums {
         };
         in_all.add(received);
         out_all.add(growth.sent);
-        let remote = identity.remote();
+        let [initiator, responder] = growth.ends;
+        let of_initiator = growth.direction.remote_is_initiator(growth.ends);
         let ends = [
-            (identity.initiator, growth.forward, growth.backward),
-            (identity.responder, growth.backward, growth.forward),
+            (initiator, growth.forward, growth.backward, of_initiator),
+            (responder, growth.backward, growth.forward, !of_initiator),
         ];
-        for ((address, from, to), near) in ends.into_iter().zip(&mut self.near) {
+        for ((address, from, to, is_remote), near) in ends.into_iter().zip(&mut self.near) {
             let Some(sum) = self.addresses.value_near(address, near) else { continue };
             sum.sent.add(from);
             sum.received.add(to);
-            if address == remote {
+            if is_remote {
                 sum.remote_received.add(received);
                 sum.remote_sent.add(growth.sent);
-                sum.protocols.add(identity.protocol, growth.application);
+                sum.protocols.add(growth.protocol, growth.application);
             }
         }
         self.owned(growth);
     }
 
     fn owned(&mut self, growth: &Growth) {
-        let [initiator_here, responder_here] = growth.identity.direction.here();
+        let [initiator_here, responder_here] = growth.direction.here();
         let [initiator, responder] = growth.owners;
         let [forward, backward] = growth.payload;
         let ends = [
@@ -137,7 +141,7 @@ impl Sums {
             sum.sent.add(traffic.1);
             sum.received_payload = sum.received_payload.saturating_add(payload.0);
             sum.sent_payload = sum.sent_payload.saturating_add(payload.1);
-            sum.protocols.add(growth.identity.protocol, growth.application);
+            sum.protocols.add(growth.protocol, growth.application);
         }
     }
 
@@ -159,7 +163,7 @@ impl Sums {
     pub fn records(mut self, rows: usize) -> Vec<SumsRecord> {
         self.keep_last();
         let mut addresses: Vec<_> =
-            self.addresses.rows().iter().map(|row| (row.address, row.value)).collect();
+            self.addresses.rows().iter().map(|row| (row.address(), row.value)).collect();
         let bytes = |sum: &AddressSum| sum.sent.bytes.saturating_add(sum.received.bytes);
         if addresses.len() > MOST_TOLD {
             addresses.select_nth_unstable_by_key(MOST_TOLD, |(_, sum)| std::cmp::Reverse(bytes(sum)));

@@ -7,17 +7,17 @@ use super::{Mode, Pipeline, Settings};
 use crate::decode::application::Application;
 use crate::decode::{Fragment, Ip, Tcp, Transport};
 use crate::flows::key::Key;
-use crate::flows::own::OwnAddresses;
+use crate::flows::own::{OwnAddresses, is_group};
 use crate::flows::record::{FlowDirection, FlowKind, TcpState};
 use crate::flows::table::Entry;
 use crate::flows::tcp::{ACK, Detail, RST, SYN};
 
 /// Which ends are here, by own addresses; what is sent to a group arrives at its members.
 pub(super) fn place(entry: &mut Entry, own: &OwnAddresses) {
-    let (low, high) = (entry.key.low().0, entry.key.high().0);
+    let [low, high] = entry.key.numbers();
     let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
-    let initiator_here = own.contains(&initiator);
-    let responder_here = own.contains(&responder) || !initiator_here && own.is_group(&responder);
+    let initiator_here = own.has(initiator);
+    let responder_here = own.has(responder) || !initiator_here && is_group(responder);
     entry.direction = FlowDirection::of([initiator_here, responder_here]);
 }
 

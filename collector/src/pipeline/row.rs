@@ -67,11 +67,15 @@ impl Pipeline {
             return;
         }
         let window = entry.window;
-        let (identity, application, from_low) = (identity(entry), entry.application, entry.from_low);
+        let Entry { key, direction, application, from_low, .. } = *entry;
         let growth = entry.settle();
+        let [low_number, high_number] = key.numbers();
         let [low, high] = self.owners.of(slot);
         let growth = sums::Growth {
-            identity,
+            ends: if from_low { [low_number, high_number] } else { [high_number, low_number] },
+            protocol: key.protocol,
+            kind: key.kind(),
+            direction,
             application,
             forward: growth.forward,
             backward: growth.backward,

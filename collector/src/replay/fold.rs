@@ -143,8 +143,8 @@ impl Fold {
             .addresses
             .rows()
             .iter()
-            .filter(|row| self.names.contains_key(&row.address))
-            .map(|row| (row.address, row.value.sent.bytes + row.value.received.bytes))
+            .filter(|row| self.names.contains_key(&row.address()))
+            .map(|row| (row.address(), row.value.sent.bytes + row.value.received.bytes))
             .collect();
         let mut named: Vec<_> = self
             .names
@@ -163,8 +163,8 @@ impl Fold {
     fn top(&self, addresses: &Addresses, flows: Vec<(Tally, Key)>) -> Top {
         let rows = addresses.rows();
         Top {
-            top_sources: top_addresses(rows.iter().map(|row| (row.value.sent, row.address))),
-            top_destinations: top_addresses(rows.iter().map(|row| (row.value.received, row.address))),
+            top_sources: top_addresses(rows.iter().map(|row| (row.value.sent, row.address()))),
+            top_destinations: top_addresses(rows.iter().map(|row| (row.value.received, row.address()))),
             top_flows: flows.into_iter().map(|(tally, key)| self.flow(tally, &key)).collect(),
         }
     }

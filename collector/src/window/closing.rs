@@ -262,7 +262,7 @@ fn addresses(
     let mut list: Vec<_> = all
         .rows()
         .iter()
-        .map(|row| (side(&row.value), row.address))
+        .map(|row| (side(&row.value), row.address()))
         .filter(|(tally, _)| !tally.is_zero())
         .collect();
     let known = list.len();

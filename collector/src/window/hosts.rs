@@ -71,7 +71,7 @@ pub(super) fn select<'a>(
     hosts
         .rows()
         .iter()
-        .map(|row| (row.address, &row.value))
+        .map(|row| (row.address(), &row.value))
         .filter(move |(address, host)| wanted(address, host))
 }
 

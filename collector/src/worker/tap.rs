@@ -134,7 +134,7 @@ impl Interface {
             if let Some((news, cursor)) = &mut followed
                 && cursor.is_due(stamp)
             {
-                news.follow(cursor, &mut Flows { pipeline, own, timeline }, stamp);
+                news.follow(cursor, &mut Flows { pipeline, timeline }, stamp);
             }
         };
         let taken = tap.dispatch(MOST_A_TURN, |packet| {
@@ -159,7 +159,7 @@ impl Interface {
         });
         batch.count(pipeline, follow);
         if let Some((news, cursor)) = followed {
-            news.name_new(cursor, &mut Flows { pipeline, own, timeline });
+            news.name_new(cursor, &mut Flows { pipeline, timeline });
         }
         let read = match taken {
             Ok(taken) => {
@@ -218,9 +218,9 @@ impl Interface {
 
     /// Once a tick, before what was counted is told.
     pub(super) fn follow(&mut self, timeline: &Timeline, news: &Owners) {
-        let Self { pipeline, own, owners, state, .. } = self;
+        let Self { pipeline, owners, state, .. } = self;
         let Some(cursor) = owners else { return };
-        let flows = &mut Flows { pipeline, own, timeline };
+        let flows = &mut Flows { pipeline, timeline };
         match state {
             State::Open | State::Draining { .. } => news.settle(cursor, flows),
             State::Telling { .. } => news.end(cursor, flows),

@@ -5,8 +5,8 @@ const METHODS: [&[u8]; 9] =
     [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE "];
 
 pub fn is_request(payload: &[u8]) -> bool {
-    let Some(first) = payload.first() else { return false };
-    METHODS.iter().any(|method| method.first() == Some(first) && payload.starts_with(method))
+    let begins_one = matches!(payload.first(), Some(b'G' | b'P' | b'H' | b'D' | b'O' | b'C' | b'T'));
+    begins_one && METHODS.iter().any(|method| payload.starts_with(method))
 }
 
 pub fn is_response(payload: &[u8]) -> bool {

@@ -187,25 +187,32 @@ impl Book {
         }
     }
 
-    /// The owner of an end as of the changes before `before`.
+    /// The owners of a flow's low and high end as of the changes before `before`.
+    pub(super) fn at_both(&self, key: &Key, before: u64) -> [Told; 2] {
+        let Some(ends) = self.flows.get(key) else { return [Told::Nothing; 2] };
+        ends.each_ref().map(|versions| {
+            let [.., oldest] = versions;
+            match Self::version(versions, before) {
+                Some(owner) => Told::Of(owner),
+                None if oldest.change != 0 => Told::Before,
+                None => Told::Nothing,
+            }
+        })
+    }
+
+    /// The same of one end.
     pub(super) fn at(&self, end: End, before: u64) -> Told {
-        let Some(ends) = self.flows.get(&end.key) else { return Told::Nothing };
-        let [low, high] = ends;
-        let [.., oldest] = if end.low { low } else { high };
-        match Self::version(ends, end.low, before) {
-            Some(owner) => Told::Of(owner),
-            None if oldest.change != 0 => Told::Before,
-            None => Told::Nothing,
-        }
+        let [low, high] = self.at_both(&end.key, before);
+        if end.low { low } else { high }
     }
 
-    /// The same for a flow that is forwarded.
+    /// The owner of an end of a flow that is forwarded.
     pub(super) fn at_foreign(&self, end: End, before: u64) -> Option<Owner> {
-        Self::version(self.foreign.get(&end.key)?, end.low, before)
+        let [low, high] = self.foreign.get(&end.key)?;
+        Self::version(if end.low { low } else { high }, before)
     }
 
-    fn version([low, high]: &Ends, is_low: bool, before: u64) -> Option<Owner> {
-        let versions = if is_low { low } else { high };
+    fn version(versions: &[Version; MOST_VERSIONS], before: u64) -> Option<Owner> {
         versions
             .iter()
             .find(|version| version.change != 0 && version.change < before)

@@ -2,8 +2,6 @@
 use super::book::{Change, Owner, Told};
 use super::event::End;
 use super::{DOUBT, Owners};
-use crate::flows::key::Key;
-use crate::flows::own::OwnAddresses;
 use crate::flows::record::{Match, OwnerMark};
 use crate::pipeline::Pipeline;
 use crate::worker::timeline::Timeline;
@@ -64,7 +62,6 @@ impl Cursor {
 #[derive(Debug)]
 pub(in crate::worker) struct Flows<'a> {
     pub(in crate::worker) pipeline: &'a mut Pipeline,
-    pub(in crate::worker) own: &'a OwnAddresses,
     pub(in crate::worker) timeline: &'a Timeline,
 }
 
@@ -100,9 +97,10 @@ impl Owners {
     pub(in crate::worker) fn name_new(&self, cursor: &mut Cursor, flows: &mut Flows<'_>) {
         for slot in flows.pipeline.take_new_flows() {
             let Some(key) = flows.pipeline.key_of(slot) else { continue };
-            let [low_here, high_here] = flows.pipeline.here(slot);
-            for (low, here) in [(true, low_here), (false, high_here)] {
-                self.name(cursor, flows, (slot, End { key, low }), here);
+            let here = flows.pipeline.here(slot);
+            let told = self.book.at_both(&key, cursor.next);
+            for ((low, told), here) in [true, false].into_iter().zip(told).zip(here) {
+                self.name(cursor, flows, (slot, End { key, low }), told, here);
             }
         }
     }
@@ -124,7 +122,7 @@ impl Owners {
             let Some(Change { end, owner, foreign, .. }) = self.log.get(number) else { return };
             let Some(slot) = flows.pipeline.find_flow(&end.key) else { continue };
             let has_none = flows.pipeline.owner(slot, end.low).quality == Match::None;
-            if has_none && !owner.held && (!foreign || is_forwarded(flows.own, &end.key)) {
+            if has_none && !owner.held && (!foreign || is_forwarded(flows, slot)) {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
         }
@@ -137,7 +135,8 @@ impl Owners {
         for Waiting { slot, end, .. } in std::mem::take(&mut cursor.waiting) {
             let has_none = flows.pipeline.owner(slot, end.low).quality == Match::None;
             if has_none && flows.pipeline.key_of(slot) == Some(end.key) {
-                let mark = self.last_resort(cursor, flows, end);
+                let known = self.owner(cursor, flows, (slot, end));
+                let mark = self.last_resort(flows, end, known);
                 give(flows.pipeline, slot, end, mark);
             }
         }
@@ -146,7 +145,7 @@ impl Owners {
     fn apply(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, change: &Change) {
         let Change { end, owner, .. } = *change;
         let Some(slot) = flows.pipeline.find_flow(&end.key) else { return };
-        if change.foreign && !is_forwarded(flows.own, &end.key) {
+        if change.foreign && !is_forwarded(flows, slot) {
             return;
         }
         if owner.held {
@@ -154,39 +153,63 @@ impl Owners {
                 // another socket's: what it has moved is told before
                 flows.pipeline.set_owner(slot, end.low, OwnerMark::default());
             }
-            self.wait(cursor, flows, (slot, end));
+            self.wait(cursor, flows, (slot, end), Some(owner));
         } else {
             flows.pipeline.set_owner(slot, end.low, owner.mark);
         }
     }
 
-    fn name(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, (slot, end): (u32, End), here: bool) {
-        match self.owner(cursor, flows.own, end) {
+    fn name(
+        &self,
+        cursor: &mut Cursor,
+        flows: &mut Flows<'_>,
+        (slot, end): (u32, End),
+        told: Told,
+        here: bool,
+    ) {
+        match self.judge(cursor, flows, (slot, end), told) {
             Some(owner) if !owner.held && is_of(flows, slot, &owner) => {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
             None if !here => {} // of an end on another machine nothing is told later
-            _ => self.wait(cursor, flows, (slot, end)),
+            known => self.wait(cursor, flows, (slot, end), known),
         }
     }
 
-    fn owner(&self, cursor: &Cursor, own: &OwnAddresses, end: End) -> Option<Owner> {
-        match self.book.at(end, cursor.next) {
+    fn owner(&self, cursor: &Cursor, flows: &Flows<'_>, (slot, end): (u32, End)) -> Option<Owner> {
+        self.judge(cursor, flows, (slot, end), self.book.at(end, cursor.next))
+    }
+
+    /// What was told makes of an end's owner.
+    fn judge(
+        &self,
+        cursor: &Cursor,
+        flows: &Flows<'_>,
+        (slot, end): (u32, End),
+        told: Told,
+    ) -> Option<Owner> {
+        match told {
             Told::Of(owner) => Some(owner),
             Told::Before => self.log.latest(end, cursor.next).map(|change| change.owner),
-            Told::Nothing if self.book.knows_foreign() && is_forwarded(own, &end.key) => {
+            Told::Nothing if self.book.knows_foreign() && is_forwarded(flows, slot) => {
                 self.book.at_foreign(end, cursor.next)
             }
             Told::Nothing => None,
         }
     }
 
-    fn wait(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, (slot, end): (u32, End)) {
+    fn wait(
+        &self,
+        cursor: &mut Cursor,
+        flows: &mut Flows<'_>,
+        (slot, end): (u32, End),
+        known: Option<Owner>,
+    ) {
         let since = flows.timeline.now();
         if cursor.waiting.len() < MOST_WAITING {
             cursor.waiting.push(Waiting { slot, end, since, due: since.saturating_add(UNTOLD) });
         } else {
-            let mark = self.last_resort(cursor, flows, end);
+            let mark = self.last_resort(flows, end, known);
             give(flows.pipeline, slot, end, mark);
         }
     }
@@ -200,23 +223,24 @@ impl Owners {
             return false;
         }
         let age = flows.timeline.now().saturating_sub(since);
-        let known = self.owner(cursor, flows.own, end);
+        let known = self.owner(cursor, flows, (slot, end));
         let is_decided = match known {
             Some(owner) if owner.held => age >= HELD,
             Some(owner) => age >= UNTOLD || is_of(flows, slot, &owner),
             None => age >= UNTOLD,
         };
-        let mark = if is_decided { self.last_resort(cursor, flows, end) } else { None };
+        let mark = if is_decided { self.last_resort(flows, end, known) } else { None };
         let found = give(flows.pipeline, slot, end, mark);
         waiting.due = since.saturating_add(HELD.min(age.saturating_mul(2)));
         !found && age < HELD
     }
 
     /// What is known, the listener included; else whoever alone has the local end.
-    fn last_resort(&self, cursor: &Cursor, flows: &Flows<'_>, end: End) -> Option<OwnerMark> {
-        let known = self.owner(cursor, flows.own, end).map(|owner| owner.mark);
+    fn last_resort(&self, flows: &Flows<'_>, end: End, known: Option<Owner>) -> Option<OwnerMark> {
         let in_doubt = flows.timeline.now() < self.doubt_until;
-        known.or_else(|| if in_doubt { None } else { self.book.by_local_end(end, flows.timeline.boot_now()) })
+        known
+            .map(|owner| owner.mark)
+            .or_else(|| if in_doubt { None } else { self.book.by_local_end(end, flows.timeline.boot_now()) })
     }
 }
 
@@ -235,6 +259,6 @@ fn is_of(flows: &Flows<'_>, slot: u32, owner: &Owner) -> bool {
 }
 
 /// Neither end is this machine's.
-fn is_forwarded(own: &OwnAddresses, key: &Key) -> bool {
-    [key.low(), key.high()].iter().all(|(address, _)| !own.contains(address))
+fn is_forwarded(flows: &Flows<'_>, slot: u32) -> bool {
+    flows.pipeline.here(slot) == [false; 2]
 }

@@ -20,7 +20,6 @@ const US: (u8, &str, &str) = (17, "10.0.0.1:1000", "10.0.0.2:53");
 struct Worker {
     owners: Owners,
     pipeline: Pipeline,
-    own: OwnAddresses,
     timeline: Timeline,
     cursor: Cursor,
     /// Bytes by the initiator's owner; 0: nobody's yet.
@@ -38,11 +37,11 @@ impl Worker {
     fn new() -> Self {
         let own = OwnAddresses::new(vec![[10, 0, 0, 1].into()], None);
         let settings = Settings { window: Duration::from_secs(100), ..Settings::default() };
-        let mut pipeline = Pipeline::new(1, own.clone(), settings).unwrap();
+        let mut pipeline = Pipeline::new(1, own, settings).unwrap();
         let owners = Owners::of(HERE);
         let cursor = owners.cursor(&mut pipeline);
         let timeline = Timeline::new(clocks(0));
-        Self { owners, pipeline, own, timeline, cursor, bytes: BTreeMap::new(), quality: Match::None }
+        Self { owners, pipeline, timeline, cursor, bytes: BTreeMap::new(), quality: Match::None }
     }
 
     /// At so many milliseconds; the pid is what to expect.
@@ -53,24 +52,24 @@ impl Worker {
 
     /// Packets of 100 bytes that were sent at these times, read together, as a ring hands them over.
     fn packets(&mut self, times: &[u64]) {
-        let Self { owners, pipeline, own, timeline, cursor, .. } = self;
+        let Self { owners, pipeline, timeline, cursor, .. } = self;
         owners.look_ahead(cursor, timeline);
         let frame = ethernet(0x0800, &ipv4([10, 0, 0, 1], [10, 0, 0, 2], 17, &udp(1000, 53, &[0; 58])));
         assert_eq!(frame.len(), 100);
         for at in times {
             let stamp = u64::try_from(START).unwrap() + at * 1_000_000;
             if cursor.is_due(stamp) {
-                owners.follow(cursor, &mut Flows { pipeline, own, timeline }, stamp);
+                owners.follow(cursor, &mut Flows { pipeline, timeline }, stamp);
             }
             pipeline.packet(Sample { time: timeline.at(stamp), wire_length: 100, data: &frame });
         }
-        owners.name_new(cursor, &mut Flows { pipeline, own, timeline });
+        owners.name_new(cursor, &mut Flows { pipeline, timeline });
     }
 
     fn tick(&mut self, at: u64) {
         self.timeline.advance(clocks(at));
-        let Self { owners, pipeline, own, timeline, cursor, .. } = self;
-        owners.settle(cursor, &mut Flows { pipeline, own, timeline });
+        let Self { owners, pipeline, timeline, cursor, .. } = self;
+        owners.settle(cursor, &mut Flows { pipeline, timeline });
         owners.tick(timeline.now(), Some(cursor.next()));
         self.pipeline.tell_all();
         while let Some(record) = self.pipeline.take(100) {
