@@ -202,8 +202,10 @@ class Network:
             must(["ip", "netns", "exec", self.b, "nft", "add chain netdev t c { type filter hook ingress device "
                   + self.watched + " priority -500 ; policy drop ; }"])
 
-    def received(self):
-        return json.loads(must(f"ip -n {self.b} -j -s link show {self.watched}"))[0]["stats64"]["rx"]["packets"]
+    def packets(self):
+        """Both ways over the watched interface."""
+        stats = json.loads(must(f"ip -n {self.b} -j -s link show {self.watched}"))[0]["stats64"]
+        return stats["rx"]["packets"] + stats["tx"]["packets"]
 
     def start(self, namespace, command, out=None, err=None, **options):
         output = open(out, "wb") if out else subprocess.DEVNULL
