@@ -4,6 +4,7 @@
 //! process, because they happen in its own system call: a socket that leaves CLOSE for SYN_SENT is being connected by it,
 //! one that leaves ESTABLISHED for FIN_WAIT1 is being closed by it. The other fields of other changes name whom the
 //! packet interrupted, and are not believed.
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
@@ -112,6 +113,11 @@ impl Events {
     /// Who opened or closed the connection that a flow's end belongs to; `began` in nanoseconds since boot.
     pub(super) fn party(&self, end: &SocketEnd, began: Option<u64>) -> Option<&Party> {
         self.connections.find(end, began)
+    }
+
+    /// Pids of the processes that were given a name since this was asked last.
+    pub(super) fn take_named(&mut self) -> HashSet<u32> {
+        self.tasks.take_named()
     }
 
     /// Pids of the processes that have ended since this was asked last.

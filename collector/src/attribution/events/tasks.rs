@@ -1,5 +1,5 @@
 //! Names and start times of processes as the kernel told them, for those that end before anybody can read /proc.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::attribution::clocks::Boot;
 use crate::attribution::processes::{self, Identity};
@@ -19,12 +19,13 @@ struct Task {
 pub(super) struct Tasks {
     boot: Boot,
     tasks: HashMap<u32, Task>,
+    named: HashSet<u32>,
     ended: Vec<u32>,
 }
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { boot: Boot::read(), tasks: HashMap::new(), ended: Vec::new() }
+        Self { boot: Boot::read(), tasks: HashMap::new(), named: HashSet::new(), ended: Vec::new() }
     }
 }
 
@@ -41,6 +42,9 @@ impl Tasks {
         if let Some(task) = self.known(pid) {
             task.identity.name = name;
         }
+        if self.named.len() < MOST_TASKS {
+            self.named.insert(pid);
+        }
     }
 
     pub(super) fn exited(&mut self, pid: u32) {
@@ -54,6 +58,10 @@ impl Tasks {
     pub(super) fn identity(&mut self, pid: u32) -> Option<Identity> {
         let task = self.known(pid).filter(|task| !task.is_kernel && !task.identity.name.is_empty())?;
         Some(task.identity.clone())
+    }
+
+    pub(super) fn take_named(&mut self) -> HashSet<u32> {
+        std::mem::take(&mut self.named)
     }
 
     pub(super) fn take_ended(&mut self) -> Vec<u32> {
