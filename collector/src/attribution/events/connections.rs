@@ -58,7 +58,7 @@ impl Connections {
             return;
         }
         if change.old == CLOSE && change.new == SYN_SENT {
-            let party = tasks.identity(change.pid).map(|identity| Party { identity });
+            let party = tasks.identity(change.pid, time).map(|identity| Party { identity });
             self.opening.insert(change.socket, Opening { time, remote: change.remote, party });
             return;
         }
@@ -77,7 +77,7 @@ impl Connections {
         }
         let Some(connection) = connections.last_mut() else { return };
         if closes && connection.party.is_none() {
-            connection.party = tasks.identity(change.pid).map(|identity| Party { identity });
+            connection.party = tasks.identity(change.pid, time).map(|identity| Party { identity });
         }
         if change.new == CLOSE {
             connection.until = Some(time);
@@ -109,6 +109,19 @@ impl Connections {
                 connection.party.as_ref()
             }
             _ => None,
+        }
+    }
+
+    /// Events since then were lost: who opened or closed what cannot be said.
+    pub(super) fn doubt(&mut self, since: u64) {
+        for opening in self.opening.values_mut().filter(|opening| opening.time >= since) {
+            opening.party = None;
+        }
+        let doubtful = |connection: &&mut Connection| {
+            connection.from >= since || connection.until.is_some_and(|until| until >= since)
+        };
+        for connection in self.by_ends.values_mut().flatten().filter(doubtful) {
+            connection.party = None;
         }
     }
 
