@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clocks::{self, Boot};
+use super::events::Party;
 use super::processes::{self, Identity, Process};
 use super::users::Users;
 
@@ -36,11 +37,18 @@ struct Young {
     identity: Identity,
 }
 
+/// When it was read, nanoseconds since boot.
+#[derive(Debug)]
+struct Read {
+    process: Arc<Process>,
+    at: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct Known {
     boot: Boot,
     users: Users,
-    by_pid: HashMap<u32, Arc<Process>>,
+    by_pid: HashMap<u32, Read>,
     /// Told as alive, and not as gone yet: pid and start.
     alive: HashMap<u32, u64>,
     /// In the order in which they are due.
@@ -63,47 +71,47 @@ impl Known {
     /// Read once, and again when another process or another program is found under the pid.
     pub(super) fn describe(&mut self, pid: u32) -> Option<Arc<Process>> {
         let identity = processes::stat(pid).filter(|stat| !stat.is_dead)?.identity;
-        if let Some(known) = self.by_pid.get(&pid).filter(|known| known.identity == identity) {
-            return Some(Arc::clone(known));
+        if let Some(known) = self.by_pid.get(&pid).filter(|known| known.process.identity == identity) {
+            return Some(Arc::clone(&known.process));
         }
         let process = Arc::new(processes::describe(pid, &mut self.users)?);
         self.lives(&process.identity);
-        self.keep(Arc::clone(&process));
+        self.keep(Arc::clone(&process), clocks::boot_now());
         Some(process)
     }
 
     /// One that an event told of, and whether it lives: with what is read of it then, else with what the event said.
-    pub(super) fn told(&mut self, identity: &Identity) -> (Arc<Process>, bool) {
-        let same = |process: &Arc<Process>| process.identity.start.abs_diff(identity.start) <= 1;
-        if let Some(process) = self.describe(identity.pid).filter(same) {
+    pub(super) fn told(&mut self, Party { identity, at }: &Party) -> (Arc<Process>, bool) {
+        let same = |process: &Process| process.identity.start.abs_diff(identity.start) <= 1;
+        if let Some(process) = self.describe(identity.pid).filter(|process| same(process)) {
             return (process, true);
         }
-        let process = match self.by_pid.get(&identity.pid).cloned().filter(same) {
-            Some(process) if process.identity.name == identity.name => process,
+        let process = match self.by_pid.get(&identity.pid).filter(|read| same(&read.process)) {
             // it was read before it ran the program that the event names
-            Some(process) => {
-                let process = Arc::new(process.as_program(&identity.name));
-                self.keep(Arc::clone(&process));
+            Some(read) if read.at < *at && read.process.identity.name != identity.name => {
+                let process = Arc::new(read.process.as_program(&identity.name));
+                self.keep(Arc::clone(&process), *at);
                 process
             }
+            Some(read) => Arc::clone(&read.process),
             None => Arc::new(Process::dead(identity.clone())),
         };
         (process, false)
     }
 
-    fn keep(&mut self, process: Arc<Process>) {
+    fn keep(&mut self, process: Arc<Process>, at: u64) {
         if self.by_pid.len() >= MOST_KNOWN {
             self.by_pid.clear();
         }
         let identity = &process.identity;
-        let age = clocks::boot_now().saturating_sub(self.boot.nanoseconds(identity.start));
+        let age = at.saturating_sub(self.boot.nanoseconds(identity.start));
         if u128::from(age) < YOUNG.as_nanos() && self.young.len() < MOST_YOUNG {
             let due = Instant::now() + YOUNG;
             let last = self.young.back().map(|last| last.due).filter(|last| *last + TOGETHER >= due);
             self.young.push_back(Young { due: last.unwrap_or(due), identity: identity.clone() });
         }
-        let before =
-            self.by_pid.insert(identity.pid, Arc::clone(&process)).map(|before| before.identity.clone());
+        let read = Read { process: Arc::clone(&process), at };
+        let before = self.by_pid.insert(identity.pid, read).map(|before| before.process.identity.clone());
         let before = before.filter(|before| before.start == identity.start && before.name != identity.name);
         if let Some(before) = before
             && self.young.iter().any(|young| young.identity == before)
@@ -169,22 +177,38 @@ mod tests {
     const NOBODY: u32 = 4_194_305;
 
     fn read(known: &mut Known, age: Duration, name: &str) -> Identity {
-        let since = clocks::boot_now().saturating_sub(u64::try_from(age.as_nanos()).unwrap());
+        let now = clocks::boot_now();
+        let since = now.saturating_sub(u64::try_from(age.as_nanos()).unwrap());
         let identity = Identity { pid: NOBODY, start: known.boot.ticks(since), name: name.to_owned() };
         let process = Process { user: "alice".to_owned(), ..Process::dead(identity.clone()) };
-        known.keep(Arc::new(process));
+        known.keep(Arc::new(process), now);
         identity
+    }
+
+    /// What an event tells of it now.
+    fn as_told(before: &Identity, name: &str) -> Party {
+        let identity = Identity { name: name.to_owned(), ..before.clone() };
+        Party { identity, at: clocks::boot_now() + 1 }
     }
 
     #[test]
     fn one_that_was_read_before_it_ran_its_program_has_the_name_that_the_event_told() {
         let mut known = Known::new(Boot::read());
         let before = read(&mut known, Duration::ZERO, "ip");
-        let told = Identity { name: "curl".to_owned(), ..before.clone() };
+        let told = as_told(&before, "curl");
         let (process, lives) = known.told(&told);
-        assert_eq!((&process.identity, process.user.as_str(), lives), (&told, "alice", false));
+        assert_eq!((&process.identity, process.user.as_str(), lives), (&told.identity, "alice", false));
         assert_eq!(known.take_executed(), [Executed { before, process }]);
         assert_eq!(known.told(&told).0.user, "alice");
+        assert!(known.take_executed().is_empty());
+    }
+
+    #[test]
+    fn one_that_was_read_after_the_event_keeps_its_later_name() {
+        let mut known = Known::new(Boot::read());
+        let after = read(&mut known, Duration::ZERO, "curl");
+        let told = Party { at: 1, ..as_told(&after, "sh") };
+        assert_eq!(known.told(&told).0.identity, after);
         assert!(known.take_executed().is_empty());
     }
 
@@ -192,7 +216,7 @@ mod tests {
     fn one_that_has_run_its_program_for_long_is_somebody_else_with_the_next_one() {
         let mut known = Known::new(Boot::read());
         let before = read(&mut known, 2 * YOUNG, "sh");
-        known.told(&Identity { name: "curl".to_owned(), ..before });
+        known.told(&as_told(&before, "curl"));
         assert!(known.take_executed().is_empty() && known.next_due().is_none());
     }
 
@@ -200,8 +224,8 @@ mod tests {
     fn a_process_of_the_same_pid_lends_the_next_one_nothing() {
         let mut known = Known::new(Boot::read());
         let before = read(&mut known, Duration::from_millis(100), "ip");
-        let next = Identity { start: before.start + 7, name: "curl".to_owned(), ..before };
-        assert_eq!(known.told(&next).0, Arc::new(Process::dead(next)));
+        let next = as_told(&Identity { start: before.start + 7, ..before }, "curl");
+        assert_eq!(known.told(&next).0, Arc::new(Process::dead(next.identity)));
         assert!(known.take_executed().is_empty());
     }
 

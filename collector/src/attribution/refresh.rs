@@ -14,12 +14,12 @@ use shared::process::MatchQuality;
 use weir_shared as shared;
 
 use super::clocks::Boot;
-use super::events::Events;
+use super::events::{Events, Party};
 use super::holders::{Held, Holders};
 use super::known::Known;
 use super::locate::{Located, Locator};
 use super::parties::Parties;
-use super::processes::{Identity, Process};
+use super::processes::Process;
 use super::questions::{
     Answer, CLOSED, Ends, NO_HOLDER, NOT_READABLE, PATIENCE, Question, TOO_SLOW, Tallies, Verdict,
 };
@@ -202,7 +202,7 @@ impl Refresher {
             let events = self.events.as_ref().filter(|_| end.protocol == TCP);
             let party = events.and_then(|events| events.party(end, open.began));
             let place = match (party, self.parties.of(end, open.began)) {
-                (Some(party), _) => Located::Process(party.identity.clone()),
+                (Some(party), _) => Located::Process(party.clone()),
                 (None, Some(process)) => Located::Party(process),
                 (None, None) => self.locator.locate(end, patient),
             };
@@ -236,7 +236,7 @@ impl Refresher {
         let (sockets, quality) = match located {
             Located::Sockets(sockets) => (sockets, MatchQuality::Exact),
             Located::Listeners(sockets) => (sockets, MatchQuality::Listener),
-            Located::Process(identity) => return Some(self.party(&identity)),
+            Located::Process(party) => return Some(self.party(&party)),
             Located::Party(process) => {
                 return Some(Verdict::Held { processes: vec![process], quality: MatchQuality::Exact });
             }
@@ -266,8 +266,8 @@ impl Refresher {
         self.name(end, pids, quality)
     }
 
-    fn party(&mut self, identity: &Identity) -> Verdict {
-        let (process, lives) = self.known.told(identity);
+    fn party(&mut self, party: &Party) -> Verdict {
+        let (process, lives) = self.known.told(party);
         if !lives {
             // it is told as gone after the answer, as soon as it is looked after
             self.known.lives(&process.identity);
@@ -297,9 +297,10 @@ impl Refresher {
 
     /// Before any answer that calls them by their new name.
     fn tell_executed(&mut self) {
+        let executed = self.known.take_executed();
         // kernel programs tell what each program of a process did
         if self.mode != Mode::Ebpf {
-            self.outgoing.extend(self.known.take_executed().into_iter().map(Answer::Executed));
+            self.outgoing.extend(executed.into_iter().map(Answer::Executed));
         }
     }
 
