@@ -12,6 +12,14 @@ cd "$checkout"
 say() { printf '%s\n' "$*"; }
 fail() { printf 'make run: %s\n' "$*" >&2; exit 1; }
 
+# --- what was asked for ------------------------------------------------------------------------------------------------
+check_settings() {
+  local first=${WEIR_PORT:-8080}
+  [[ $first =~ ^[0-9]{1,5}$ ]] && ((10#$first >= 1 && 10#$first <= 65535)) ||
+    fail "WEIR_PORT=$first is no port; set it to a number from 1 to 65535"
+  port=$((10#$first))
+}
+
 # --- build -----------------------------------------------------------------------------------------------------------
 build() {
   tools/packages.sh build
@@ -33,9 +41,19 @@ arrange_as_user() {
     state=${XDG_STATE_HOME:-$HOME/.local/state}/weir/run
     say "$checkout/run cannot be written: history is kept in $state"
   fi
-  mkdir -p -m 0700 "$state" "$state/webui" "$state/socket" "$state/log"
   # only this user gets as far as the socket, whoever else is in the group
-  chmod 0700 "$state" "$state/webui" "$state/socket"
+  local folders=("$state" "$state/webui" "$state/socket" "$state/log")
+  if ! { mkdir -p -m 0700 "${folders[@]}" && chmod 0700 "${folders[@]}"; } 2>/dev/null; then
+    fail "$(id -un) cannot keep history in $state; set WEIR_STATE to a folder of your own"
+  fi
+}
+
+# Two on one folder would take each other's sockets away. The dashboard holds it too, so that none left alone is forgotten.
+take_state() {
+  command -v flock >/dev/null || return 0
+  { exec 9>>"$state/lock"; } 2>/dev/null || fail "$state/lock cannot be written; set WEIR_STATE to a folder of your own"
+  flock -n 9 || fail "$state is in use by another make run (processes $(tr '\n' ' ' <"$state/lock")); stop it, or set WEIR_STATE to another folder"
+  echo "$$" >"$state/lock"
 }
 
 arrange_as_root() {
@@ -43,8 +61,8 @@ arrange_as_root() {
   webui_user=$(stat -c %U "$checkout")
   [[ $webui_user == root || $webui_user == UNKNOWN ]] && webui_user=nobody
   webui_group=$(id -gn "$webui_user")
-  mkdir -p -m 0755 "$state"
-  mkdir -p -m 0700 "$state/collector" "$state/webui" "$state/log"
+  mkdir -p -m 0755 "$state" && mkdir -p -m 0700 "$state/collector" "$state/webui" "$state/log" ||
+    fail "no folder can be made in $state; set WEIR_STATE to one on a disk that can be written"
   mkdir -p "$state/socket" && chown "root:$webui_group" "$state/socket" && chmod 0750 "$state/socket"
   chown "$webui_user:$webui_group" "$state/webui"
   say "started as root: the dashboard runs as $webui_user; all state is under $state"
@@ -98,7 +116,7 @@ start_collector() {
   mkfifo -m 0600 "$pipe"
   local prefix=(env "WEIR_COLLECTOR__SOCKET__GROUP=$webui_group")
   [[ $privilege == sudo ]] && prefix=(sudo "${prefix[@]}") # asks again where sudo remembers nothing
-  "${prefix[@]}" "$checkout/tools/collector-as-root.sh" "${arguments[@]}" <"$pipe" >>"$log" 2>&1 &
+  "${prefix[@]}" "$checkout/tools/collector-as-root.sh" "${arguments[@]}" <"$pipe" >>"$log" 2>&1 9>&- &
   collector=$!
   exec 4>"$pipe"
   rm -f "$pipe"
@@ -110,26 +128,30 @@ collector_answers() { [[ -S $state/socket/collector.sock ]] || { kill -0 "$colle
 port_is_taken() { (exec 5<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 choose_port() {
-  port=${WEIR_PORT:-8080}
   local first=$port
   while port_is_taken "$port"; do
     port=$((port + 1))
-    ((port < first + 100)) || fail "ports $first to $port are all taken; set WEIR_PORT"
+    ((port < first + 100 && port <= 65535)) || fail "ports $first to $((port - 1)) are all taken; set WEIR_PORT to another"
   done
   [[ $port == "$first" ]] || say "port $first is taken: using $port"
 }
 
 start_webui() {
-  local database=$state/webui/weir.db known=no
+  local database=$state/webui/weir.db log=$state/log/webui.log known=no before=0
   [[ -e $database ]] && known=yes
+  [[ -e $log ]] && before=$(stat -c %s "$log")
   choose_port
   local prefix=(env WEIR_PRINT_PASSWORD=1)
   [[ $privilege == root ]] && prefix+=(setpriv --reuid "$webui_user" --regid "$webui_group" --clear-groups)
   webui_command=("$bin/weir-webui" --database "$database" --socket "$state/socket/collector.sock")
   "${prefix[@]}" "${webui_command[@]}" --listen "127.0.0.1:$port" --log-level "${WEIR_LOG:-info}" run \
-    </dev/null 2>>"$state/log/webui.log" 4>&- &
+    </dev/null 2>>"$log" 4>&- &
   webui=$!
-  wait_until webui_answers || { tail -n 20 "$state/log/webui.log" >&2; fail "the dashboard did not start"; }
+  [[ ! -e $state/lock ]] || echo "$webui" >>"$state/lock"
+  if ! wait_until webui_answers; then
+    tail -c "+$((before + 1))" "$log" | tail -n 20 >&2
+    fail "the dashboard did not start on port $port; its log is above (another port: WEIR_PORT, other files: WEIR_STATE)"
+  fi
   say ""
   say "Weir is running:  http://127.0.0.1:$port/"
   if [[ $known == yes ]]; then
@@ -178,19 +200,21 @@ stop() {
   exit "${1:-0}"
 }
 
+check_settings
 build
 if [[ $(id -u) -eq 0 ]]; then arrange_as_root; else arrange_as_user; fi
+take_state
 ask_for_privilege
 trap 'stop 0' INT TERM HUP
 trap 'stop 1' EXIT
 if ! start_collector; then
-  [[ $privilege == none ]] && fail "the collector did not start"
+  [[ $privilege == none ]] && fail "the collector did not start; its log is above"
   exec 4>&-
   wait "$collector" 2>/dev/null || true
   [[ $privilege == root ]] && fail "the collector did not start; its log is above"
   privilege=none
   without_capture "the collector did not start as root; its log is above"
-  start_collector || fail "the collector did not start"
+  start_collector || fail "the collector did not start; its log is above"
 fi
 start_webui
 while kill -0 "$webui" 2>/dev/null && kill -0 "$collector" 2>/dev/null; do

@@ -96,6 +96,38 @@ fn a_flow_older_than_the_process_that_has_its_port_now_is_unknown() {
 }
 
 #[test]
+fn a_process_that_was_seen_before_it_ran_its_program_is_called_by_it_from_its_first_byte_on() {
+    let mut asker = Asker::start();
+    let mut child = Child::perl_that_becomes_cat();
+    let port = child.port();
+    let began = asker.now();
+    let (id, _) = asker.found(UDP, port, 9, true, Some(began));
+    let before = asker.attribution.process(id).unwrap();
+    assert_eq!(before.name, "perl");
+    child.tell("go\n");
+    asker.wait_for(|asker| asker.attribution.process(id).unwrap().name == "cat");
+    let after = asker.attribution.process(id).unwrap();
+    assert!(after.executable.ends_with("/cat") && after.command_line == "cat -u", "{after:?}");
+    assert_eq!((after.pid, after.started), (before.pid, before.started));
+    let later = asker.now() + 1_000_000_000;
+    assert_eq!(asker.found(UDP, port, 9, true, Some(later)).0, id, "one process is one owner");
+}
+
+#[test]
+fn a_datagram_is_not_credited_to_the_connection_between_the_same_ports() {
+    let mut asker = Asker::start();
+    let mut server = Child::python(TAKE_MANY, &[]);
+    let server_port = server.port();
+    let mut client = Child::python(BRIEF, &[&server_port.to_string(), "0"]);
+    let port = client.port();
+    client.end();
+    let mut other = Child::perl_bound(port);
+    other.line();
+    let owner = asker.owner(UDP, port, server_port, true);
+    assert_eq!(owner.pid, Some(other.pid()));
+}
+
+#[test]
 fn a_socket_of_several_processes_is_shared_and_says_by_how_many() {
     let program = "
 import os,socket,sys

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::lab::free_port;
+use crate::leftovers;
 use crate::process::Running;
 use crate::wait::{until, until_async};
 
@@ -78,7 +79,7 @@ impl Drop for Chromium {
 
 impl Browser {
     pub async fn start(width: u32, height: u32) -> Self {
-        let profile = tempfile::Builder::new().prefix("weir-browser-").tempdir().expect("a folder");
+        let profile = leftovers::folder("browser");
         let port = free_port();
         let mut command = Command::new("chromedriver");
         command.arg(format!("--port={port}")).env("HOME", profile.path()).env("TMPDIR", profile.path());

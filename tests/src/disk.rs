@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::leftovers;
 use crate::program::{must, run};
 
 /// A file system in memory, unmounted when dropped: declare it before the lab that uses it.
@@ -16,7 +17,7 @@ pub struct SmallDisk {
 impl SmallDisk {
     /// Needs root.
     pub fn new(mebibytes: u32) -> Self {
-        let folder = tempfile::Builder::new().prefix("weir-disk-").tempdir().expect("a folder");
+        let folder = leftovers::folder("disk");
         must(&format!("mount -t tmpfs -o size={mebibytes}m,mode=0755 weir-disk {}", folder.path().display()));
         Self { folder }
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::history::History;
+use crate::leftovers;
 use crate::network::Network;
 use crate::process::Running;
 use crate::program::{Said, program, run};
@@ -44,7 +45,7 @@ pub struct Lab {
 impl Lab {
     /// The network alone. One-second windows, so that tests need not wait for history.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("weir-lab-").tempdir().expect("a folder");
+        let folder = leftovers::folder("lab");
         // webui may be another user's, and must get as far as its own files
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("the folder's mode");
         Self {

@@ -5,6 +5,7 @@ pub mod crowd;
 pub mod disk;
 pub mod history;
 pub mod lab;
+pub mod leftovers;
 pub mod network;
 pub mod process;
 pub mod program;

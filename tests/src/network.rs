@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
+use crate::leftovers;
 use crate::program::{must, program, run};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -47,6 +48,7 @@ impl Counters {
 impl Network {
     /// IPv6 is off, so that nothing is sent but what a test sends. Needs root.
     pub fn new() -> Self {
+        leftovers::remove();
         let number = format!("{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let network = Self {
             sender: format!("weir-s{number}"),

@@ -312,6 +312,7 @@ impl Attribution {
                 }
             }
             Answer::Details(process) => self.owners.complete(&process),
+            Answer::Executed(executed) => self.owners.executed(&executed),
             Answer::Gone(pid, start) => self.owners.gone(pid, start),
         }
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::SocketEnd;
 use super::diag::{Diag, DiagError, LISTENING, NOT_TIME_WAIT};
+use super::events;
 use super::namespaces::Namespaces;
-use super::processes::{Identity, Process};
+use super::processes::Process;
 use super::questions::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
 use super::tables::{self, Table, TextTable};
@@ -22,7 +23,7 @@ pub(super) enum Located {
     /// The connection itself is closed or not yet accepted.
     Listeners(Vec<Socket>),
     /// Told by an event.
-    Process(Identity),
+    Process(events::Party),
     /// Seen when the connection began.
     Party(Arc<Process>),
     Later,

@@ -2,7 +2,7 @@
 //!
 //! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers (`questions`): `diag`
 //! and `tables` say which socket an end belongs to, `holders` which processes hold it, `processes` and `units` what those
-//! are called. `events` keeps what a socket or a process that has gone can no longer tell; where there are none, `early`
+//! are called, `known` for how long that is believed. `events` keeps what a socket or a process that has gone can no longer tell; where there are none, `early`
 //! looks connections up as soon as they begin. `ebpf` loads the kernel programs
 //! whose news the capture worker reads instead, where it may.
 use std::net::IpAddr;
@@ -18,6 +18,7 @@ mod early;
 pub mod ebpf;
 mod events;
 mod holders;
+mod known;
 mod locate;
 mod namespaces;
 mod owners;

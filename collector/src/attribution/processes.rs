@@ -149,6 +149,16 @@ impl Process {
         }
     }
 
+    /// The same process with another program in it.
+    pub(super) fn as_program(&self, name: &str) -> Self {
+        Self {
+            identity: Identity { name: name.to_owned(), ..self.identity.clone() },
+            executable: String::new(),
+            command_line: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// As the rest of Weir sees it. Its quality is the best that it can be: each match has its own.
     pub(super) fn owner(&self, boot: Boot, alive: bool) -> shared::process::Owner {
         shared::process::Owner {

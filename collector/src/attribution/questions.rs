@@ -10,6 +10,7 @@ use weir_shared as shared;
 
 use super::SocketEnd;
 use super::clocks::Boot;
+use super::known::Executed;
 use super::processes::Process;
 
 /// A question without an answer is given up.
@@ -53,6 +54,8 @@ pub(super) enum Answer {
         verdict: Verdict,
     },
     Details(Arc<Process>),
+    /// What was told of the one before is this one's.
+    Executed(Executed),
     /// A process that was told of has gone: pid and start.
     Gone(u32, u64),
 }

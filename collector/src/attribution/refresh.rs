@@ -14,17 +14,17 @@ use shared::process::MatchQuality;
 use weir_shared as shared;
 
 use super::clocks::Boot;
-use super::events::Events;
+use super::events::{Events, Party};
 use super::holders::{Held, Holders};
+use super::known::Known;
 use super::locate::{Located, Locator};
 use super::parties::Parties;
-use super::processes::{self, Identity, Process};
+use super::processes::Process;
 use super::questions::{
     Answer, CLOSED, Ends, NO_HOLDER, NOT_READABLE, PATIENCE, Question, TOO_SLOW, Tallies, Verdict,
 };
 use super::sockets::TCP;
 use super::sources::{self, Sources};
-use super::users::Users;
 use super::{Mode, SocketEnd};
 use crate::privilege::PrivilegeError;
 
@@ -35,11 +35,8 @@ const SEARCH_BUDGET: Duration = Duration::from_millis(20);
 const REST: u32 = 5;
 /// How long a connection may wait to be accepted before its listener is named.
 const ACCEPT_PATIENCE: Duration = Duration::from_millis(500);
-/// How often those alive are looked after, and how many at once.
+/// How often those alive are looked after.
 const BETWEEN_CENSUSES: Duration = Duration::from_secs(5);
-const MOST_COUNTED: usize = 1_024;
-/// Processes of which everything that was read is kept.
-const MOST_KNOWN: usize = 16_384;
 
 #[derive(Debug)]
 struct Open {
@@ -53,6 +50,7 @@ pub(super) struct Refresher {
     answers: SyncSender<Vec<Answer>>,
     wake: Arc<EventFd>,
     tallies: Arc<Tallies>,
+    mode: Mode,
     boot: Boot,
     locator: Locator,
     /// None: not allowed here.
@@ -60,11 +58,8 @@ pub(super) struct Refresher {
     holders: Holders,
     /// Used where there are no events.
     parties: Parties,
-    users: Users,
+    known: Known,
     open: HashMap<SocketEnd, Open>,
-    known: HashMap<u32, Arc<Process>>,
-    /// Told as alive, and not as gone yet.
-    alive: HashMap<u32, u64>,
     outgoing: Vec<Answer>,
     next_round: Instant,
     next_census: Instant,
@@ -95,15 +90,14 @@ impl Refresher {
             answers: ends.answers,
             wake: ends.wake,
             tallies: ends.tallies,
+            mode,
             boot: ends.boot,
             locator,
             events,
             holders: Holders::default(),
             parties: Parties::default(),
-            users: Users::default(),
+            known: Known::new(ends.boot),
             open: HashMap::new(),
-            known: HashMap::new(),
-            alive: HashMap::new(),
             outgoing: Vec::new(),
             next_round: now,
             next_census: now,
@@ -124,6 +118,9 @@ impl Refresher {
                 let took = now.elapsed();
                 self.next_round = now + BETWEEN_ROUNDS.max(took.saturating_mul(REST));
             }
+            let named = self.events.as_mut().map(Events::take_named).unwrap_or_default();
+            self.known.read_again(now, &named);
+            self.tell_executed();
             if now >= self.next_census {
                 self.census();
                 self.next_census = now + BETWEEN_CENSUSES;
@@ -136,9 +133,9 @@ impl Refresher {
     fn sleep(&mut self) {
         let now = Instant::now();
         let round = (!self.open.is_empty()).then_some(self.next_round);
-        let census = (!self.alive.is_empty()).then_some(self.next_census);
+        let census = self.known.any_lives().then_some(self.next_census);
         let retry = (!self.outgoing.is_empty()).then(|| now + BETWEEN_ROUNDS);
-        let due = [round, census, retry].into_iter().flatten().min();
+        let due = [round, census, retry, self.known.next_due()].into_iter().flatten().min();
         let timeout = due.map_or(PollTimeout::NONE, |due| {
             let left = due.saturating_duration_since(now).as_millis().saturating_add(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
@@ -161,7 +158,7 @@ impl Refresher {
         events.read(super::clocks::boot_now());
         self.tallies.lost_events.store(events.lost, Ordering::Relaxed);
         for pid in events.take_ended() {
-            if let Some(start) = self.alive.remove(&pid) {
+            if let Some(start) = self.known.ended(pid) {
                 self.outgoing.push(Answer::Gone(pid, start));
             }
         }
@@ -175,7 +172,7 @@ impl Refresher {
                     self.open.insert(end, Open { since: Instant::now(), began });
                 }
                 Ok(Question::Found { end, began, process }) => {
-                    self.alive.insert(process.identity.pid, process.identity.start);
+                    self.known.lives(&process.identity);
                     self.parties.remember(end, began, process);
                 }
                 Ok(Question::Details { pid, start }) => self.tell_details(pid, start),
@@ -186,7 +183,7 @@ impl Refresher {
     }
 
     fn tell_details(&mut self, pid: u32, start: u64) {
-        match self.describe(pid) {
+        match self.known.describe(pid) {
             Some(process) if process.identity.start.abs_diff(start) <= 1 => {
                 self.outgoing.push(Answer::Details(process));
             }
@@ -201,9 +198,11 @@ impl Refresher {
         let mut located: Vec<(SocketEnd, Located)> = Vec::with_capacity(self.open.len());
         for (end, open) in &self.open {
             let patient = now.saturating_duration_since(open.since) < ACCEPT_PATIENCE;
-            let party = self.events.as_ref().and_then(|events| events.party(end, open.began));
+            // they are told of TCP alone, and a datagram's ends may be the same
+            let events = self.events.as_ref().filter(|_| end.protocol == TCP);
+            let party = events.and_then(|events| events.party(end, open.began));
             let place = match (party, self.parties.of(end, open.began)) {
-                (Some(party), _) => Located::Process(party.identity.clone()),
+                (Some(party), _) => Located::Process(party.clone()),
                 (None, Some(process)) => Located::Party(process),
                 (None, None) => self.locator.locate(end, patient),
             };
@@ -216,6 +215,7 @@ impl Refresher {
         let held = self.holders.seek(&wanted, SEARCH_BUDGET);
         for (end, located) in located {
             let verdict = self.judge(&end, located, &held).or_else(|| self.given_up(&end, now));
+            self.tell_executed();
             if let Some(verdict) = verdict {
                 let began = self.open.remove(&end).and_then(|open| open.began);
                 self.outgoing.push(Answer::Owner { end, began, asked, verdict });
@@ -236,7 +236,7 @@ impl Refresher {
         let (sockets, quality) = match located {
             Located::Sockets(sockets) => (sockets, MatchQuality::Exact),
             Located::Listeners(sockets) => (sockets, MatchQuality::Listener),
-            Located::Process(identity) => return Some(self.party(&identity)),
+            Located::Process(party) => return Some(self.party(&party)),
             Located::Party(process) => {
                 return Some(Verdict::Held { processes: vec![process], quality: MatchQuality::Exact });
             }
@@ -266,16 +266,13 @@ impl Refresher {
         self.name(end, pids, quality)
     }
 
-    /// One that an event told of: with what is read of it if it still lives, else with what the event said.
-    fn party(&mut self, identity: &Identity) -> Verdict {
-        let same = |process: &Arc<Process>| process.identity.start.abs_diff(identity.start) <= 1;
-        let known = self.describe(identity.pid).or_else(|| self.known.get(&identity.pid).cloned());
-        let process = known.filter(same).unwrap_or_else(|| {
+    fn party(&mut self, party: &Party) -> Verdict {
+        let (process, lives) = self.known.told(party);
+        if !lives {
             // it is told as gone after the answer, as soon as it is looked after
-            self.alive.insert(identity.pid, identity.start);
+            self.known.lives(&process.identity);
             self.next_census = Instant::now();
-            Arc::new(Process::dead(identity.clone()))
-        });
+        }
         Verdict::Held { processes: vec![process], quality: MatchQuality::Exact }
     }
 
@@ -284,7 +281,7 @@ impl Refresher {
         if pids.len() > 1 {
             pids.retain(|pid| *pid != 1);
         }
-        let processes: Vec<Arc<Process>> = pids.iter().filter_map(|pid| self.describe(*pid)).collect();
+        let processes: Vec<Arc<Process>> = pids.iter().filter_map(|pid| self.known.describe(*pid)).collect();
         if processes.len() < pids.len() || processes.is_empty() {
             return None; // one of them went away: whoever is left is found in the next round
         }
@@ -298,36 +295,20 @@ impl Refresher {
         Some(Verdict::Held { processes, quality })
     }
 
-    /// Read once, and again when another process or another program is found under the pid.
-    fn describe(&mut self, pid: u32) -> Option<Arc<Process>> {
-        let identity = processes::stat(pid).filter(|stat| !stat.is_dead)?.identity;
-        if let Some(known) = self.known.get(&pid).filter(|known| known.identity == identity) {
-            return Some(Arc::clone(known));
+    /// Before any answer that calls them by their new name.
+    fn tell_executed(&mut self) {
+        let executed = self.known.take_executed();
+        // kernel programs tell what each program of a process did
+        if self.mode != Mode::Ebpf {
+            self.outgoing.extend(executed.into_iter().map(Answer::Executed));
         }
-        let process = Arc::new(processes::describe(pid, &mut self.users)?);
-        if self.known.len() >= MOST_KNOWN {
-            self.known.clear();
-        }
-        self.known.insert(pid, Arc::clone(&process));
-        self.alive.insert(pid, process.identity.start);
-        Some(process)
     }
 
     /// Tells which processes have gone.
     fn census(&mut self) {
         self.read_events();
-        let mut gone = Vec::new();
-        for (pid, start) in self.alive.iter().take(MOST_COUNTED) {
-            let there =
-                processes::stat(*pid).is_some_and(|stat| stat.identity.start == *start && !stat.is_dead);
-            if !there {
-                gone.push((*pid, *start));
-            }
-        }
-        for (pid, start) in gone {
-            self.alive.remove(&pid);
-            self.outgoing.push(Answer::Gone(pid, start));
-        }
+        let gone = self.known.census();
+        self.outgoing.extend(gone.into_iter().map(|(pid, start)| Answer::Gone(pid, start)));
     }
 
     /// A full queue keeps the answers for the next time.

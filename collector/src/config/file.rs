@@ -6,34 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 /// Every key that has a default.
-pub(super) const DEFAULTS: &str = r#"
-[capture]
-interfaces = ["auto"]
-filter = ""
-snap_length = "auto"
-buffer_mib = 8
-promiscuous = false
-window_seconds = 10
-window_rows = 50
-hour_rows = 1000
-
-[socket]
-path = "/run/weir/collector.sock"
-control_path = "/run/weir/control.sock"
-group = "weir"
-
-[state]
-directory = "/var/lib/weir/collector"
-journal_max_mib = 256
-journal_max_days = 7
-
-[process]
-attribution = "auto"
-pin_directory = "/sys/fs/bpf/weir"
-
-[detect.process_bandwidth]
-limit = "1 MiB/s"
-"#;
+pub(super) const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Split at commas when they come from the environment.
 pub(super) const LISTS: [&str; 1] = ["capture.interfaces"];

@@ -5,6 +5,7 @@
 //! needed and it has not been used for longest (second chance).
 pub mod addresses;
 pub mod fragments;
+mod gap;
 pub mod index;
 pub mod key;
 pub mod own;

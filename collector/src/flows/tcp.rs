@@ -1,4 +1,5 @@
 //! What one TCP flow's segments say: state, handshake round trip, retransmissions, zero windows.
+use super::gap::Gap;
 use super::record::{TcpNews, TcpState};
 use crate::decode::Tcp;
 
@@ -8,11 +9,18 @@ pub const RST: u8 = 0x04;
 pub const PSH: u8 = 0x08;
 pub const ACK: u8 = 0x10;
 
+/// From one sequence number to another, negative where it lies behind (RFC 9293 section 3.4).
+#[inline]
+pub fn distance(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from).cast_signed()
+}
+
 /// Kept from a flow's second segment on: a scan's single SYNs need none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Detail {
     /// The sequence number that follows the highest seen, from initiator and responder.
     next: [u32; 2],
+    gap: Gap,
     known: [bool; 2],
     finished: [bool; 2],
     /// The handshake cannot be measured: one of its segments came twice, or it was not seen from its SYN.
@@ -60,7 +68,7 @@ impl Detail {
         let mut changes = Changes::default();
         // the first SYN came before this detail was kept
         let again = state == TcpState::New && forward && tcp.flags & (SYN | ACK) == SYN;
-        changes.retransmitted = self.sequence(tcp, forward) || again;
+        changes.retransmitted = self.sequence(tcp, forward, times) || again;
         if changes.retransmitted {
             self.news.retransmitted_segments = self.news.retransmitted_segments.saturating_add(1);
             if tcp.flags & SYN != 0 {
@@ -91,9 +99,9 @@ impl Detail {
         Some(micros)
     }
 
-    /// Advances what is expected; true if all of it was seen before. A keep-alive repeats one byte and is none.
+    /// Advances what is expected; true if the segment was sent again. A keep-alive repeats one byte and is none.
     #[inline]
-    fn sequence(&mut self, tcp: &Tcp<'_>, forward: bool) -> bool {
+    fn sequence(&mut self, tcp: &Tcp<'_>, forward: bool, [_, now]: [u64; 2]) -> bool {
         let length = u32::try_from(tcp.payload.length).unwrap_or(0)
             + u32::from(tcp.flags & SYN != 0)
             + u32::from(tcp.flags & FIN != 0);
@@ -109,11 +117,16 @@ impl Detail {
         }
         let ahead = end.wrapping_sub(*next);
         if ahead > 0 && ahead < 1 << 31 {
+            if tcp.sequence != *next {
+                self.gap.jumped((*next, tcp.sequence), forward, now, self.news.round_trip_micros);
+            }
             *next = end;
             return false;
         }
         let keep_alive = length <= 1 && tcp.sequence == next.wrapping_sub(1) && tcp.flags & (SYN | FIN) == 0;
-        length > 0 && !keep_alive
+        length > 0
+            && !keep_alive
+            && !self.gap.takes((tcp.sequence, end), forward, now, self.news.round_trip_micros)
     }
 
     /// The state after a segment.

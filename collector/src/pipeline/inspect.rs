@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Pipeline;
 use super::hellos::Beginning;
+use super::messages::Unfinished;
 use crate::decode::application::assembly::LONGEST;
 use crate::decode::application::tls::{self, Hello};
 use crate::decode::application::{Application, by_ports, content, dns, http, quic};
@@ -29,6 +30,8 @@ pub(super) struct Inspection {
     /// Names told of each address, by hash, so that they are not told again with every flow.
     known: HashMap<IpAddr, [u64; 4]>,
     pub(super) hellos: HashMap<u32, Beginning>,
+    /// Of DNS over TCP, by flow and whether the initiator sends them.
+    pub(super) messages: HashMap<(u32, bool), Unfinished>,
 }
 
 impl Inspection {
@@ -64,6 +67,10 @@ impl Inspection {
     pub(super) fn forget(&mut self, slot: u32) {
         if !self.hellos.is_empty() {
             self.hellos.remove(&slot);
+        }
+        if !self.messages.is_empty() {
+            self.messages.remove(&(slot, true));
+            self.messages.remove(&(slot, false));
         }
     }
 }
@@ -119,7 +126,7 @@ impl Pipeline {
         let Some(entry) = self.table.get(slot) else { return };
         let (payload, port) = (&tcp.payload, entry.application);
         if entry.looks == ALWAYS {
-            return self.inspect_messages_in_stream(payload);
+            return self.messages(slot, tcp, forward, expected);
         }
         if entry.looks == ASSEMBLING {
             if forward {
@@ -151,23 +158,7 @@ impl Pipeline {
         }
     }
 
-    /// DNS over TCP (RFC 7766): messages with their lengths before them. A segment that is not made of whole ones is
-    /// left alone, because it may be the middle of a longer one.
-    fn inspect_messages_in_stream(&mut self, payload: &Payload<'_>) {
-        let mut rest = payload.data;
-        let mut messages = Vec::new();
-        while let [high, low, next @ ..] = rest {
-            let length = usize::from(u16::from_be_bytes([*high, *low]));
-            let Some((message, next)) = next.split_at_checked(length) else { return };
-            messages.push(message);
-            rest = next;
-        }
-        if rest.is_empty() {
-            messages.into_iter().for_each(|message| self.message(message, true));
-        }
-    }
-
-    fn message(&mut self, message: &[u8], whole: bool) {
+    pub(super) fn message(&mut self, message: &[u8], whole: bool) {
         match dns::message(message) {
             Ok(message) => {
                 for (address, name) in &message.addresses {

@@ -6,6 +6,7 @@ mod counting;
 mod flow;
 mod hellos;
 mod inspect;
+mod messages;
 mod owners;
 mod row;
 mod telling;

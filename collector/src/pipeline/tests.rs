@@ -1,6 +1,7 @@
 //! One client and one server talk; what does the pipeline tell of it?
 mod courses;
 mod lifetimes;
+mod messages;
 mod mutated;
 mod names;
 mod tcp;

@@ -1,5 +1,5 @@
 //! Child processes with sockets, and somebody who asks for their owners.
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,6 +30,13 @@ impl Child {
         Self::start(Command::new("perl").arg("-e").arg(program).arg(port.to_string()))
     }
 
+    /// Bound to a UDP port, which it tells, and hands on to the program that it runs when it is told something.
+    pub(crate) fn perl_that_becomes_cat() -> Self {
+        let program = "use IO::Socket::INET; $|=1; $^F=255; my $s=IO::Socket::INET->new(Proto=>'udp',\
+            LocalAddr=>'127.0.0.1') or die; print $s->sockport,\"\n\"; <STDIN>; exec 'cat','-u';";
+        Self::start(Command::new("perl").arg("-e").arg(program))
+    }
+
     fn start(command: &mut Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap());
@@ -48,6 +55,10 @@ impl Child {
 
     pub(crate) fn port(&mut self) -> u16 {
         self.line().parse().unwrap()
+    }
+
+    pub(crate) fn tell(&mut self, line: &str) {
+        self.process.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
     }
 
     /// Ends it and waits until it has gone.

@@ -25,6 +25,14 @@ type End = (IpAddr, u16);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::attribution) struct Party {
     pub(in crate::attribution) identity: Identity,
+    /// When it was called so, nanoseconds since boot.
+    pub(in crate::attribution) at: u64,
+}
+
+impl Party {
+    fn of(tasks: &mut Tasks, pid: u32, at: u64) -> Option<Self> {
+        tasks.identity(pid, at).map(|identity| Self { identity, at })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -58,7 +66,7 @@ impl Connections {
             return;
         }
         if change.old == CLOSE && change.new == SYN_SENT {
-            let party = tasks.identity(change.pid).map(|identity| Party { identity });
+            let party = Party::of(tasks, change.pid, time);
             self.opening.insert(change.socket, Opening { time, remote: change.remote, party });
             return;
         }
@@ -77,7 +85,7 @@ impl Connections {
         }
         let Some(connection) = connections.last_mut() else { return };
         if closes && connection.party.is_none() {
-            connection.party = tasks.identity(change.pid).map(|identity| Party { identity });
+            connection.party = Party::of(tasks, change.pid, time);
         }
         if change.new == CLOSE {
             connection.until = Some(time);
@@ -109,6 +117,19 @@ impl Connections {
                 connection.party.as_ref()
             }
             _ => None,
+        }
+    }
+
+    /// Events since then were lost: who opened or closed what cannot be said.
+    pub(super) fn doubt(&mut self, since: u64) {
+        for opening in self.opening.values_mut().filter(|opening| opening.time >= since) {
+            opening.party = None;
+        }
+        let doubtful = |connection: &&mut Connection| {
+            connection.from >= since || connection.until.is_some_and(|until| until >= since)
+        };
+        for connection in self.by_ends.values_mut().flatten().filter(doubtful) {
+            connection.party = None;
         }
     }
 

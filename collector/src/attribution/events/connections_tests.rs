@@ -18,7 +18,7 @@ impl Story {
         let mut tasks = Tasks::default();
         for (pid, name) in pids {
             tasks.forked(*pid, 0, 1);
-            tasks.named(*pid, (*name).to_owned());
+            tasks.named(*pid, (*name).to_owned(), 1);
         }
         Self { connections: Connections::default(), tasks }
     }
@@ -92,4 +92,14 @@ fn what_ended_long_ago_is_forgotten() {
     story.connections.sweep(1_005 * MILLI + REMEMBERED + SECOND);
     assert_eq!(story.name(None), None);
     assert_eq!(story.connections.count, 0);
+}
+
+#[test]
+fn where_events_were_lost_nobody_is_named_for_what_happened_since() {
+    let mut story = Story::new(&[(4_200_001, "curl"), (4_200_002, "wget")]);
+    story.client(1_000 * MILLI, 1_005 * MILLI, 4_200_001, 7);
+    story.client(2_000 * MILLI, 2_005 * MILLI, 4_200_002, 8);
+    story.connections.doubt(1_500 * MILLI);
+    assert_eq!(story.name(Some(1_001 * MILLI)), Some("curl"));
+    assert_eq!(story.name(Some(2_001 * MILLI)), None);
 }

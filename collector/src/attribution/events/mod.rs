@@ -4,6 +4,7 @@
 //! process, because they happen in its own system call: a socket that leaves CLOSE for SYN_SENT is being connected by it,
 //! one that leaves ESTABLISHED for FIN_WAIT1 is being closed by it. The other fields of other changes name whom the
 //! packet interrupted, and are not believed.
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
@@ -45,6 +46,8 @@ pub(super) struct Events {
     waiting: Vec<Record>,
     tasks: Tasks,
     connections: Connections,
+    /// The times of the last two reads, the later one first.
+    reads: [u64; 2],
     /// Events that found no room in a ring.
     pub(super) lost: u64,
 }
@@ -69,6 +72,7 @@ impl Events {
             waiting: Vec::new(),
             tasks: Tasks::default(),
             connections: Connections::default(),
+            reads: [0; 2],
             lost: 0,
         })
     }
@@ -82,6 +86,7 @@ impl Events {
     /// for the next time, so that all of it is taken in order.
     pub(super) fn read(&mut self, now: u64) {
         let suspended = clocks::suspended();
+        let lost_before = self.lost;
         let (format, waiting, lost) = (&self.format, &mut self.waiting, &mut self.lost);
         for ring in &mut self.rings {
             ring.read(
@@ -95,13 +100,20 @@ impl Events {
                 },
             );
         }
+        if *lost > lost_before {
+            // a full ring tells so with its next event; what it lost may have happened before the last read
+            self.tasks.forget();
+            let [_, before] = self.reads;
+            self.connections.doubt(before);
+        }
+        self.reads = [now, self.reads[0]];
         waiting.sort_by_key(|record| record.time);
         let due = waiting.partition_point(|record| record.time <= now);
         for record in waiting.drain(..due) {
             match record.event {
                 Event::State(change) => self.connections.take(record.time, &change, &mut self.tasks),
                 Event::Fork { pid, parent } => self.tasks.forked(pid, parent, record.time),
-                Event::Name { pid, name } => self.tasks.named(pid, name),
+                Event::Name { pid, name } => self.tasks.named(pid, name, record.time),
                 Event::Exit { pid } => self.tasks.exited(pid),
                 Event::Lost(_) => {}
             }
@@ -112,6 +124,11 @@ impl Events {
     /// Who opened or closed the connection that a flow's end belongs to; `began` in nanoseconds since boot.
     pub(super) fn party(&self, end: &SocketEnd, began: Option<u64>) -> Option<&Party> {
         self.connections.find(end, began)
+    }
+
+    /// Pids of the processes that were given a name since this was asked last.
+    pub(super) fn take_named(&mut self) -> HashSet<u32> {
+        self.tasks.take_named()
     }
 
     /// Pids of the processes that have ended since this was asked last.

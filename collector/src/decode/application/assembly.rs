@@ -15,10 +15,14 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// Adds a piece; false when it cannot become whole any more.
+    /// Adds a piece; false when it cannot become whole any more. What was there without a gap stays as it was, and costs no
+    /// piece.
     pub fn add(&mut self, at: usize, piece: &[u8]) -> bool {
-        self.pieces = self.pieces.saturating_add(1);
         let end = at.saturating_add(piece.len()).min(LONGEST);
+        if end <= self.whole && at < LONGEST {
+            return true;
+        }
+        self.pieces = self.pieces.saturating_add(1);
         if self.pieces > MOST_PIECES || at >= LONGEST {
             return false;
         }
@@ -30,13 +34,35 @@ impl Assembly {
         }
         self.beyond.push((at, end));
         self.beyond.sort_unstable();
+        self.join();
+        true
+    }
+
+    /// Ranges that no gap divides from the beginning are part of it.
+    fn join(&mut self) {
         while let Some(&(from, to)) = self.beyond.first()
             && from <= self.whole
         {
             self.whole = self.whole.max(to);
             self.beyond.remove(0);
         }
-        true
+    }
+
+    /// Forgets bytes from the beginning, which are read: what follows them is the beginning now.
+    pub fn advance(&mut self, bytes: usize) {
+        self.bytes.drain(..bytes.min(self.bytes.len()));
+        self.whole = self.whole.saturating_sub(bytes);
+        for (from, to) in &mut self.beyond {
+            *from = from.saturating_sub(bytes);
+            *to = to.saturating_sub(bytes);
+        }
+        self.join();
+        self.pieces = u8::try_from(self.beyond.len()).unwrap_or(MOST_PIECES);
+    }
+
+    /// Nothing is there, before a gap or beyond.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// What is there without a gap.
@@ -77,6 +103,30 @@ mod tests {
         let mut assembly = Assembly::default();
         let taken = (0..1000).filter(|at| assembly.add(2 * at, b"x")).count();
         assert_eq!((taken, assembly.beyond.len() < 64), (64, true));
+    }
+
+    #[test]
+    fn what_is_read_makes_room_for_what_follows() {
+        let mut assembly = Assembly::default();
+        assert!(assembly.add(6, b"gh") && assembly.add(0, b"abcd"));
+        assembly.advance(3);
+        assert_eq!(assembly.start(), b"d");
+        assert!(assembly.add(1, b"ef"));
+        assert_eq!(assembly.start(), b"defgh");
+        assembly.advance(5);
+        assert!(assembly.is_empty());
+        for _ in 0..10 * LONGEST / 1_000 {
+            assert!(assembly.add(0, &[7; 1_000]));
+            assembly.advance(1_000);
+        }
+    }
+
+    #[test]
+    fn what_comes_again_may_come_as_often_as_it_will() {
+        let mut assembly = Assembly::default();
+        assert!((0..1000).all(|_| assembly.add(0, b"abc")));
+        assert!(assembly.add(2, b"cd"));
+        assert_eq!(assembly.start(), b"abcd");
     }
 
     #[test]

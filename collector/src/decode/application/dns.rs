@@ -18,6 +18,8 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
 
+/// Of a message's head (RFC 1035 section 4.1.1).
+pub const HEAD_BYTES: usize = 12;
 const MOST_ADDRESSES: usize = 64;
 const INTERNET: u16 = 1;
 
@@ -126,6 +128,17 @@ fn record(reader: &mut Reader<'_>, wanted: bool, message: &mut Message) -> Resul
         message.addresses.push((address, name));
     }
     Ok(())
+}
+
+/// Whether what is there of a head may be one's: a known kind of message, at most one question, and a query without answers.
+/// True where too little is there to say.
+pub fn may_begin(bytes: &[u8]) -> bool {
+    let [_, _, flags, code, q0, q1, a0, a1, ..] = bytes else { return true };
+    let known = matches!(flags >> 3 & 0x0f, 0 | 4 | 5) && code & 0x40 == 0;
+    let is_response = flags & 0x80 != 0;
+    // an update (RFC 2136) lists what must hold where others have answers
+    let fits = is_response || code & 0x0f == 0 && (flags & 0x78 != 0 || (*a0, *a1) == (0, 0));
+    known && fits && u16::from_be_bytes([*q0, *q1]) <= 1
 }
 
 /// Whether bytes on no known port can only be a DNS message: one question, nothing odd, and nothing left over.

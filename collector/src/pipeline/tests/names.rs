@@ -69,6 +69,15 @@ fn a_hello_whose_lengths_lie_counts_once_as_a_malformed_message() {
 }
 
 #[test]
+fn a_hello_that_breaks_off_counts_each_time_it_comes() {
+    let mut talk = Talk::new(443);
+    for _ in 0..500 {
+        talk.segment(true, 1, 0x18, &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 0xff, 0xff, 0xff, 0xff]);
+    }
+    assert_eq!(talk.pipeline.counters().malformed_messages, 500);
+}
+
+#[test]
 fn a_request_names_its_server_and_its_flow() {
     let mut talk = Talk::new(8080);
     talk.handshake().segment(true, 1000, 0x18, b"GET / HTTP/1.1\r\nHost: Example.NET:8080\r\n\r\n");

@@ -94,6 +94,31 @@ fn a_segment_sent_again_counts_and_new_ones_do_not_also_where_numbers_wrap() {
 }
 
 #[test]
+fn segments_that_were_overtaken_are_no_retransmissions_and_lost_ones_that_come_again_are() {
+    // the handshake takes 20 ms
+    let connected = || {
+        let mut talk = Talk::new(80);
+        talk.segment(true, 999, 2, &[]).after(20 * MILLISECOND);
+        talk.segment(false, 4999, 0x12, &[]).segment(true, 1000, 0x10, &[]);
+        talk.segment(false, 5000, 0x10, &[1; 100]);
+        talk
+    };
+    let mut talk = connected();
+    for start in [5300, 5200, 5100, 5500, 5400, 5600] {
+        talk.after(MILLISECOND).segment(false, start, 0x10, &[1; 100]);
+    }
+    assert_eq!(talk.tcp().retransmitted_segments, 0);
+    let mut talk = connected();
+    talk.segment(false, 5200, 0x10, &[1; 100]).segment(false, 5300, 0x10, &[1; 100]);
+    talk.after(21 * MILLISECOND).segment(false, 5100, 0x10, &[1; 100]);
+    assert_eq!(talk.tcp().retransmitted_segments, 1);
+    // the same bytes at once once more
+    talk.segment(false, 5100, 0x10, &[1; 100]).segment(false, 5300, 0x10, &[1; 100]);
+    assert_eq!(talk.tcp().retransmitted_segments, 3);
+    assert_eq!(talk.pipeline.counters().retransmitted_segments, 3);
+}
+
+#[test]
 fn a_syn_sent_again_counts_although_the_first_was_kept_nowhere() {
     let mut talk = Talk::new(443);
     talk.segment(true, 999, 2, &[]).segment(true, 999, 2, &[]).segment(true, 999, 2, &[]);
