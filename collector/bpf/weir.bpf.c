@@ -376,8 +376,8 @@ INLINE int tell_socket(const struct known *known, const struct tuple *tuple, con
 	};
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	COUNT(control->told);
-	if (sent && control->translations_second) {
-		/* these addresses are the socket's on the wire; if they become a translated connection's, that is news */
+	if (control->translations_second) {
+		/* these addresses are a socket's now; if they are a translated connection's again, that is news */
 		struct translated place = { .tuple = *tuple, .network_namespace = known->network_namespace };
 
 		place.tuple.pad[0] = AFTER;

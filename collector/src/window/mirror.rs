@@ -29,6 +29,9 @@ pub(super) struct Flow {
     pub share_before: Share,
     /// Who holds the initiator's and the responder's socket.
     pub sides: [Option<(OwnerId, MatchQuality)>; 2],
+    /// Whether the bytes of the initiator and the responder count on another interface, where their packets have the
+    /// socket's own addresses.
+    pub passes: [bool; 2],
     /// Of a forwarded flow: which side's packets come in on this interface; unknown while both sides moved the same.
     pub facing: Option<usize>,
 }
@@ -119,6 +122,7 @@ impl Mirror {
             share: Share::default(),
             share_before: Share::default(),
             sides: [None; 2],
+            passes: [false; 2],
             facing: None,
         };
         Ok((true, self.put(row.slot, flow)))

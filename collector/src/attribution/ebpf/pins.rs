@@ -107,6 +107,9 @@ fn pin(source: Source, directory: &Path, group: u32) -> Result<usize, EbpfError>
         let path = map_file(directory, name);
         let map = MapData::from_fd(descriptor).map_err(|_| EbpfError::Missing(name))?;
         map.pin(&path).map_err(|error| at(&path, "pin the map")(io::Error::other(error)))?;
+        if name == TRANSLATIONS {
+            continue; // nobody reads it; that it is there says that translated addresses are followed
+        }
         chown(&path, None, Some(group)).map_err(at(&path, "give it to the group"))?;
         std::fs::set_permissions(&path, Permissions::from_mode(MAP_MODE))
             .map_err(at(&path, "set its mode"))?;

@@ -14,7 +14,7 @@ fn story(leads_inside: bool) -> Vec<(OwnerId, u64, u64)> {
         step_of(&mut pipeline, &mut traffic, leads_inside, step);
         if step == 2 {
             let slot = pipeline.take_new_flows()[0];
-            pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact });
+            pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact, passes: false });
         }
     }
     rows(&traffic)

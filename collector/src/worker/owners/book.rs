@@ -4,13 +4,15 @@
 //! with the number of the change that brought it, and whoever asks says up to which change it has read packets.
 use std::net::IpAddr;
 
-use super::event::{End, How, SocketEvent};
+use super::event::{End, How, SocketEvent, TranslationEvent};
 use super::remembered::{Bounded, Remembered};
+use super::translated::Translated;
+use crate::attribution::OwnerId;
 use crate::flows::key::Key;
 use crate::flows::record::{Match, OwnerMark};
 
 /// Ends, sockets and local ends that are remembered.
-const MOST_KEYS: usize = 131_072;
+pub(super) const MOST_KEYS: usize = 131_072;
 const MOST_SOCKETS: usize = 131_072;
 const MOST_LOCAL: usize = 65_536;
 /// Owners of one end one after the other. They matter for the third of a second that packets may be late; where there
@@ -38,8 +40,17 @@ pub(super) struct Owner {
     pub(super) mark: OwnerMark,
     /// The listener's, for now: who takes the connection is not known yet.
     pub(super) held: bool,
+    /// The socket is behind this machine, which has put other addresses in the place of its own.
+    pub(super) behind: bool,
     /// Since when, nanoseconds since boot.
     pub(super) since: u64,
+}
+
+impl Owner {
+    /// It is not given to a flow at once.
+    pub(super) fn waits(&self) -> bool {
+        self.held || self.behind
+    }
 }
 
 /// What was told of an end.
@@ -77,6 +88,25 @@ enum Local {
 
 type LocalEnd = (u8, IpAddr, u16);
 
+/// Nobody on this machine.
+const FORWARDED: OwnerMark =
+    OwnerMark { owner: OwnerId::FORWARDED.0, quality: Match::Forwarded, passes: false };
+
+/// Changes as they are made, numbered in their order.
+struct Changes {
+    time: u64,
+    /// The next one's number.
+    next: u64,
+    made: Vec<Change>,
+}
+
+impl Changes {
+    fn push(&mut self, end: End, owner: Owner, foreign: bool) {
+        self.made.push(Change { time: self.time, end, owner, foreign });
+        self.next += 1;
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Book {
     namespace: u64,
@@ -85,6 +115,7 @@ pub(super) struct Book {
     foreign: Remembered<Key, Ends>,
     sockets: Remembered<u64, Socket>,
     local: Remembered<LocalEnd, Local>,
+    translated: Translated,
 }
 
 impl Book {
@@ -99,8 +130,12 @@ impl Book {
         let owner = Owner {
             mark: mark(event.how, number, foreign),
             held: event.how == How::Listener,
+            behind: false,
             since: event.time,
         };
+        if !foreign && self.is_own_view(event) {
+            return Vec::new();
+        }
         if let Some(local) = event.local.filter(|_| !foreign && has_local_end(event.how)) {
             self.note_local(local, event.listens, owner);
         }
@@ -117,14 +152,99 @@ impl Book {
                 socket.map(|socket| socket.ends.into_iter().flatten().collect()).unwrap_or_default()
             }
         };
-        let mut changes = Vec::with_capacity(ends.len());
-        for (end, change) in ends.into_iter().zip(first..) {
+        let mut changes = Changes { time: event.time, next: first, made: Vec::with_capacity(ends.len()) };
+        for end in ends {
             let foreign = self.sockets.get(&event.socket).map_or(foreign, |socket| socket.foreign);
-            if let Some(owner) = self.note(end, (owner, event.how), foreign, change) {
-                changes.push(Change { time: event.time, end, owner, foreign });
+            if let Some(owner) = self.note(end, (owner, event.how), foreign, changes.next) {
+                changes.push(end, owner, foreign);
+                self.note_translated(end, owner, foreign, &mut changes);
             }
         }
-        changes
+        changes.made
+    }
+
+    /// Takes in that addresses are translated; the changes as with `take`.
+    pub(super) fn take_translation(&mut self, event: &TranslationEvent, first: u64) -> Vec<Change> {
+        if event.network_namespace != self.namespace {
+            return Vec::new();
+        }
+        self.translated.add(event);
+        let mut changes = Changes { time: event.time, next: first, made: Vec::new() };
+        let TranslationEvent { before, after, .. } = *event;
+        let others = [before, after].map(End::other);
+        if event.by_socket {
+            let [_, responder] = others;
+            if let (Some(end), Some(owner)) = (self.translated.redirected(responder), self.latest(responder))
+            {
+                self.put(end, owner, &mut changes);
+            }
+            return changes.made;
+        }
+        // the end whose address is not a socket's own
+        for (shown, own) in [(after, before), others.into()] {
+            if shown.place() != own.place() {
+                let known = Self::latest_of(&self.foreign, own);
+                let owner =
+                    known.unwrap_or_else(|| Owner { mark: FORWARDED, held: true, ..Owner::default() });
+                let owner = Owner { behind: true, since: event.time, ..owner };
+                self.put(shown, owner, &mut changes);
+            }
+        }
+        changes.made
+    }
+
+    /// An end that is seen with other addresses too has the same owner there, unless those are another one's by now.
+    fn note_translated(&mut self, end: End, owner: Owner, foreign: bool, changes: &mut Changes) {
+        if foreign {
+            let shown: Vec<End> = self.translated.in_front(end).collect();
+            for shown in shown.into_iter().filter(|shown| shown.place() != end.place()) {
+                if self.latest(shown).is_some_and(|latest| latest.behind) {
+                    self.put(shown, Owner { behind: true, ..owner }, changes);
+                }
+            }
+        } else if let Some(shown) = self.translated.redirected(end) {
+            self.put(shown, owner, changes);
+        }
+    }
+
+    fn put(&mut self, end: End, owner: Owner, changes: &mut Changes) {
+        let is_known = |latest: Owner| {
+            (latest.mark, latest.held, latest.behind) == (owner.mark, owner.held, owner.behind)
+        };
+        if self.latest(end).is_none_or(|latest| !is_known(latest)) {
+            Self::add_version(&mut self.flows, end, Version { change: changes.next, owner });
+            changes.push(end, owner, false);
+        }
+    }
+
+    /// A socket hears with its own addresses what was sent to translated ones, which on the wire are another's.
+    fn is_own_view(&self, event: &SocketEvent) -> bool {
+        let Some(end) = event.end.filter(|_| !event.sent) else { return false };
+        let is_anothers = self.latest(end).is_some_and(|latest| latest.behind);
+        let ends = self.sockets.get(&event.socket).map(|socket| socket.ends);
+        let mut ends = ends.iter().flatten().flatten();
+        is_anothers && ends.any(|known| known.other().place() == end.other().place() && *known != end)
+    }
+
+    /// The tuples with which packets of a forwarded connection are seen elsewhere.
+    pub(super) fn seen_elsewhere(&self, key: Key) -> impl Iterator<Item = Key> {
+        self.translated.behind(key)
+    }
+
+    fn latest(&self, end: End) -> Option<Owner> {
+        Self::latest_of(&self.flows, end)
+    }
+
+    fn latest_of(flows: &Remembered<Key, Ends>, end: End) -> Option<Owner> {
+        Self::version(flows.get(&end.key)?, end.low, u64::MAX)
+    }
+
+    fn add_version(flows: &mut Remembered<Key, Ends>, end: End, version: Version) {
+        let [low, high] = flows.get_or_insert(end.key);
+        let versions = if end.low { low } else { high };
+        versions.rotate_right(1);
+        let [first, ..] = versions;
+        *first = version;
     }
 
     /// None where it changes nothing.
@@ -156,9 +276,7 @@ impl Book {
                 owner.mark.quality = Match::Shared;
             }
         }
-        versions.rotate_right(1);
-        let [first, ..] = versions;
-        *first = Version { change, owner };
+        Self::add_version(flows, end, Version { change, owner });
         Some(owner)
     }
 
@@ -232,7 +350,7 @@ impl Book {
 
     /// Whether something was forgotten that could be told again.
     pub(super) fn has_forgotten(&self) -> bool {
-        self.flows.has_forgotten() || self.foreign.has_forgotten()
+        self.flows.has_forgotten() || self.foreign.has_forgotten() || self.translated.has_forgotten()
     }
 }
 
@@ -244,7 +362,7 @@ fn has_local_end(how: How) -> bool {
 fn mark(how: How, owner: u32, foreign: bool) -> OwnerMark {
     let quality = match how {
         How::Kernel => {
-            return OwnerMark { owner: crate::attribution::OwnerId::KERNEL.0, quality: Match::Kernel };
+            return OwnerMark { owner: OwnerId::KERNEL.0, quality: Match::Kernel, ..OwnerMark::default() };
         }
         How::Found | How::Made | How::Accepted | How::Sent => Match::Exact,
         How::Shared => Match::Shared,
@@ -252,7 +370,7 @@ fn mark(how: How, owner: u32, foreign: bool) -> OwnerMark {
         How::Framed => Match::Exact,
         How::Listener => Match::Listener,
     };
-    OwnerMark { owner, quality }
+    OwnerMark { owner, quality, ..OwnerMark::default() }
 }
 
 impl Bounded for Ends {

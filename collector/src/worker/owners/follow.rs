@@ -54,6 +54,11 @@ impl Cursor {
         self.next
     }
 
+    /// Ends that wait and are looked at again now.
+    pub(super) fn due(&self, now: u64) -> impl Iterator<Item = End> {
+        self.waiting.iter().filter(move |waiting| now >= waiting.due).map(|waiting| waiting.end)
+    }
+
     /// Whether something has to be looked at again soon.
     pub(in crate::worker) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty() || self.due != u64::MAX
@@ -124,7 +129,7 @@ impl Owners {
             let Some(Change { end, owner, foreign, .. }) = self.log.get(number) else { return };
             let Some(slot) = flows.pipeline.find_flow(&end.key) else { continue };
             let has_none = flows.pipeline.owner(slot, end.low).quality == Match::None;
-            if has_none && !owner.held && (!foreign || is_forwarded(flows.own, &end.key)) {
+            if has_none && !owner.waits() && (!foreign || is_forwarded(flows.own, &end.key)) {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
         }
@@ -149,7 +154,7 @@ impl Owners {
         if change.foreign && !is_forwarded(flows.own, &end.key) {
             return;
         }
-        if owner.held {
+        if owner.waits() {
             if flows.pipeline.owner(slot, end.low).owner != owner.mark.owner {
                 // another socket's: what it has moved is told before
                 flows.pipeline.set_owner(slot, end.low, OwnerMark::default());
@@ -162,7 +167,7 @@ impl Owners {
 
     fn name(&self, cursor: &mut Cursor, flows: &mut Flows<'_>, (slot, end): (u32, End), here: bool) {
         match self.owner(cursor, flows.own, end) {
-            Some(owner) if !owner.held && is_of(flows, slot, &owner) => {
+            Some(owner) if !owner.waits() && is_of(flows, slot, &owner) => {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
             None if !here => {} // of an end on another machine nothing is told later
@@ -203,7 +208,8 @@ impl Owners {
         let known = self.owner(cursor, flows.own, end);
         let is_decided = match known {
             Some(owner) if owner.held => age >= HELD,
-            Some(owner) => age >= UNTOLD || is_of(flows, slot, &owner),
+            // by then it is known whether its packets are seen behind this machine, too
+            Some(owner) => age >= UNTOLD || !owner.behind && is_of(flows, slot, &owner),
             None => age >= UNTOLD,
         };
         let mark = if is_decided { self.last_resort(cursor, flows, end) } else { None };
@@ -214,7 +220,11 @@ impl Owners {
 
     /// What is known, the listener included; else whoever alone has the local end.
     fn last_resort(&self, cursor: &Cursor, flows: &Flows<'_>, end: End) -> Option<OwnerMark> {
-        let known = self.owner(cursor, flows.own, end).map(|owner| owner.mark);
+        let known = self.owner(cursor, flows.own, end);
+        let known = known.map(|Owner { mark, behind, .. }| OwnerMark {
+            passes: behind && self.book.seen_elsewhere(end.key).any(|key| self.seen.contains(&key)),
+            ..mark
+        });
         let in_doubt = flows.timeline.now() < self.doubt_until;
         known.or_else(|| if in_doubt { None } else { self.book.by_local_end(end, flows.timeline.boot_now()) })
     }
