@@ -106,3 +106,28 @@ fn an_owner_found_after_the_window_has_ended_has_what_its_flow_moved_before() {
     traffic.assign(&asked[0], OwnerId(30), weir_shared::process::MatchQuality::Exact);
     assert_eq!(rows(&traffic), [(OwnerId(30), 300, 100)]);
 }
+
+#[test]
+fn who_is_behind_a_translated_address_is_named_there_and_counts_where_its_own_is_seen() {
+    for passes in [false, true] {
+        let own = OwnAddresses::new(vec![INSIDE.into()], Some([2, 0, 0, 0, 0, 1]));
+        let mut pipeline = Pipeline::new(1, own, PipelineSettings::default()).unwrap();
+        pipeline.watch_new_flows();
+        let mut traffic = Traffic::new(Settings::default());
+        traffic.interface_opened(1, "eth0", COUNTED);
+        traffic.owner_told(7, OwnerId(20));
+        for step in 0..6u64 {
+            step_of(&mut pipeline, &mut traffic, false, step);
+            if step == 2 {
+                let slot = pipeline.take_new_flows()[0];
+                pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact, passes });
+            }
+        }
+        let owner = if passes { OwnerId::FORWARDED } else { OwnerId(20) };
+        assert_eq!(rows(&traffic), [(owner, 1_800, 600)]);
+        let end = (17, (INSIDE.into(), 1234), (OUTSIDE.into(), 9999));
+        let mut wanted = hashbrown::HashMap::from([(end, [None; 2])]);
+        traffic.owners_of(1, &mut wanted);
+        assert_eq!(wanted[&end][0].map(|(owner, _)| owner), Some(OwnerId(20)));
+    }
+}

@@ -387,3 +387,5 @@ impl Bounded for Local {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod translated_tests;
