@@ -180,6 +180,8 @@ pub struct FlowIdentity {
     pub protocol: u8,
     pub kind: FlowKind,
     pub direction: FlowDirection,
+    /// The interface sends what the initiator has sent, by the first packet; known where owners are told.
+    pub sends_of_initiator: Option<bool>,
     /// Nanoseconds of the timeline.
     pub first_seen: u64,
 }

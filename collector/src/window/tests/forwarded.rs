@@ -31,8 +31,13 @@ fn behind() -> (Pipeline, Traffic) {
 }
 
 fn step_of(pipeline: &mut Pipeline, traffic: &mut Traffic, leads_inside: bool, step: u64) {
-    let question = datagram(INSIDE, OUTSIDE, 1234, 100);
-    let mut answer = datagram(OUTSIDE, INSIDE, 9999, 300);
+    exchange(pipeline, leads_inside, (100, 300), step);
+    tell(pipeline, traffic, 100, usize::MAX);
+}
+
+fn exchange(pipeline: &mut Pipeline, leads_inside: bool, (asked, answered): (usize, usize), step: u64) {
+    let question = datagram(INSIDE, OUTSIDE, 1234, asked);
+    let mut answer = datagram(OUTSIDE, INSIDE, 9999, answered);
     answer[36..38].copy_from_slice(&1234u16.to_be_bytes());
     for (mut frame, came_in) in [(question, leads_inside), (answer, !leads_inside)] {
         if !came_in {
@@ -41,7 +46,6 @@ fn step_of(pipeline: &mut Pipeline, traffic: &mut Traffic, leads_inside: bool, s
         let wire_length = u32::try_from(frame.len()).unwrap();
         pipeline.packet(Sample { time: START + step * SECOND / 10, wire_length, data: &frame });
     }
-    tell(pipeline, traffic, 100, usize::MAX);
 }
 
 fn rows(traffic: &Traffic) -> Vec<(OwnerId, u64, u64)> {
@@ -129,5 +133,17 @@ fn who_is_behind_a_translated_address_is_named_there_and_counts_where_its_own_is
         let mut wanted = hashbrown::HashMap::from([(end, [None; 2])]);
         traffic.owners_of(1, &mut wanted);
         assert_eq!(wanted[&end][0].map(|(owner, _)| owner), Some(OwnerId(20)));
+    }
+}
+
+#[test]
+fn where_both_sides_move_the_same_the_first_packet_says_where_a_flow_leads() {
+    for (leads_inside, owner) in [(true, OwnerId(20)), (false, OwnerId::FORWARDED)] {
+        let (mut pipeline, mut traffic) = behind();
+        exchange(&mut pipeline, leads_inside, (100, 100), 0);
+        let slot = pipeline.take_new_flows()[0];
+        pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact, passes: false });
+        tell(&mut pipeline, &mut traffic, 100, usize::MAX);
+        assert_eq!(rows(&traffic).iter().map(|row| row.0).collect::<Vec<_>>(), [owner]);
     }
 }

@@ -296,6 +296,7 @@ impl Tuple {
             protocol: self.protocol,
             kind: self.kind,
             direction: FlowDirection::Local,
+            sends_of_initiator: None,
             first_seen: 0,
         });
         // a ping to oneself has the same address and identifier at both ends: the kernel answers at the high one
