@@ -1,7 +1,7 @@
 //! Who owns a socket: a process by pid and start time, the kernel, or nobody known. Never a guess.
 //!
 //! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers (`questions`): `diag`
-//! and `tables` say which socket an end belongs to, `holders` which processes hold it, `processes` and `units` what those
+//! and `tables` say which socket an end belongs to, `translations` whether its address is its own, `holders` which processes hold it, `processes` and `units` what those
 //! are called. `events` keeps what a socket or a process that has gone can no longer tell; where there are none, `early`
 //! looks connections up as soon as they begin. `ebpf` loads the kernel programs
 //! whose news the capture worker reads instead, where it may.
@@ -28,6 +28,7 @@ mod refresh;
 mod sockets;
 mod sources;
 mod tables;
+mod translations;
 mod units;
 pub mod users;
 
