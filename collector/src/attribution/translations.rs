@@ -23,6 +23,8 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 type Place = (IpAddr, u16);
+/// How an end looks that is not how its socket has it, by protocol, its own place and the other end's; and what those are.
+type Ends = HashMap<(u8, Place, Place), (Place, Place)>;
 
 /// What is known of an end's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ pub(super) struct Translations {
     /// How long reading took.
     took: Duration,
     /// None: it cannot be read, and addresses may be translated.
-    ends: Option<HashMap<(u8, Place, Place), (Place, Place)>>,
+    ends: Option<Ends>,
 }
 
 impl Translations {
@@ -74,7 +76,7 @@ impl Translations {
     }
 }
 
-fn read() -> Option<HashMap<(u8, Place, Place), (Place, Place)>> {
+fn read() -> Option<Ends> {
     let mut text = String::new();
     let read = File::open(TABLE).and_then(|table| table.take(LONGEST_TABLE).read_to_string(&mut text));
     let is_whole = read.is_ok_and(|bytes| u64::try_from(bytes).is_ok_and(|bytes| bytes < LONGEST_TABLE));
@@ -86,14 +88,17 @@ fn may_be() -> bool {
     is_set(COUNT) && FORWARDING.iter().any(|file| is_set(file))
 }
 
-/// How an end looks that is not how its socket has it: what it is, by protocol, its own place and the other end's.
-fn parse(table: &str) -> HashMap<(u8, Place, Place), (Place, Place)> {
-    let mut ends = HashMap::new();
+fn parse(table: &str) -> Ends {
+    let mut ends = Ends::new();
     for (protocol, [from, to], [back_from, back_to]) in table.lines().filter_map(connection) {
-        if back_to != from {
+        // an echo's identifier stands at both ends, whichever of them is translated
+        let differ = |one: Place, other: Place| {
+            one.0 != other.0 || one.1 != other.1 && !matches!(protocol, ICMP | ICMP_V6)
+        };
+        if differ(back_to, from) {
             ends.insert((protocol, back_to, back_from), (from, to));
         }
-        if back_from != to {
+        if differ(back_from, to) {
             ends.insert((protocol, to, from), (back_from, back_to));
         }
     }

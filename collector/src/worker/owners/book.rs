@@ -2,17 +2,19 @@
 //!
 //! Packets and news come on different ways. So that both meet in their order, an end keeps its last few owners, each
 //! with the number of the change that brought it, and whoever asks says up to which change it has read packets.
+mod translated;
+
 use std::net::IpAddr;
 
-use super::event::{End, How, SocketEvent, TranslationEvent};
+use super::event::{End, How, SocketEvent};
 use super::remembered::{Bounded, Remembered};
-use super::translated::Translated;
 use crate::attribution::OwnerId;
 use crate::flows::key::Key;
 use crate::flows::record::{Match, OwnerMark};
+use translated::Translated;
 
 /// Ends, sockets and local ends that are remembered.
-pub(super) const MOST_KEYS: usize = 131_072;
+const MOST_KEYS: usize = 131_072;
 const MOST_SOCKETS: usize = 131_072;
 const MOST_LOCAL: usize = 65_536;
 /// Owners of one end one after the other. They matter for the third of a second that packets may be late; where there
@@ -88,10 +90,6 @@ enum Local {
 
 type LocalEnd = (u8, IpAddr, u16);
 
-/// Nobody on this machine.
-const FORWARDED: OwnerMark =
-    OwnerMark { owner: OwnerId::FORWARDED.0, quality: Match::Forwarded, passes: false };
-
 /// Changes as they are made, numbered in their order.
 struct Changes {
     time: u64,
@@ -161,74 +159,6 @@ impl Book {
             }
         }
         changes.made
-    }
-
-    /// Takes in that addresses are translated; the changes as with `take`.
-    pub(super) fn take_translation(&mut self, event: &TranslationEvent, first: u64) -> Vec<Change> {
-        if event.network_namespace != self.namespace {
-            return Vec::new();
-        }
-        self.translated.add(event);
-        let mut changes = Changes { time: event.time, next: first, made: Vec::new() };
-        let TranslationEvent { before, after, .. } = *event;
-        let others = [before, after].map(End::other);
-        if event.by_socket {
-            let [_, responder] = others;
-            if let (Some(end), Some(owner)) = (self.translated.redirected(responder), self.latest(responder))
-            {
-                self.put(end, owner, &mut changes);
-            }
-            return changes.made;
-        }
-        // the end whose address is not a socket's own
-        for (shown, own) in [(after, before), others.into()] {
-            if shown.place() != own.place() {
-                let known = Self::latest_of(&self.foreign, own);
-                let owner =
-                    known.unwrap_or_else(|| Owner { mark: FORWARDED, held: true, ..Owner::default() });
-                let owner = Owner { behind: true, since: event.time, ..owner };
-                self.put(shown, owner, &mut changes);
-            }
-        }
-        changes.made
-    }
-
-    /// An end that is seen with other addresses too has the same owner there, unless those are another one's by now.
-    fn note_translated(&mut self, end: End, owner: Owner, foreign: bool, changes: &mut Changes) {
-        if foreign {
-            let shown: Vec<End> = self.translated.in_front(end).collect();
-            for shown in shown.into_iter().filter(|shown| shown.place() != end.place()) {
-                if self.latest(shown).is_some_and(|latest| latest.behind) {
-                    self.put(shown, Owner { behind: true, ..owner }, changes);
-                }
-            }
-        } else if let Some(shown) = self.translated.redirected(end) {
-            self.put(shown, owner, changes);
-        }
-    }
-
-    fn put(&mut self, end: End, owner: Owner, changes: &mut Changes) {
-        let is_known = |latest: Owner| {
-            (latest.mark, latest.held, latest.behind) == (owner.mark, owner.held, owner.behind)
-        };
-        if self.latest(end).is_none_or(|latest| !is_known(latest)) {
-            Self::add_version(&mut self.flows, end, Version { change: changes.next, owner });
-            changes.push(end, owner, false);
-        }
-    }
-
-    /// A socket hears with its own addresses what was sent to translated ones, which on the wire are another's.
-    fn is_own_view(&self, event: &SocketEvent) -> bool {
-        let Some(end) = event.end.filter(|_| !event.sent) else { return false };
-        let is_anothers = self.latest(end).is_some_and(|latest| latest.behind);
-        let ends = self.sockets.get(&event.socket).map(|socket| socket.ends);
-        let mut ends = ends.iter().flatten().flatten();
-        is_anothers && ends.any(|known| known.other().place() == end.other().place() && *known != end)
-    }
-
-    /// The tuples with which packets of a forwarded connection are seen elsewhere.
-    pub(super) fn seen_elsewhere(&self, key: Key) -> impl Iterator<Item = Key> {
-        self.translated.behind(key)
     }
 
     fn latest(&self, end: End) -> Option<Owner> {
@@ -387,5 +317,3 @@ impl Bounded for Local {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod translated_tests;

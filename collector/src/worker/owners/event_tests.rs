@@ -1,5 +1,6 @@
 //! Events as the kernel programs write them.
 use super::*;
+use crate::flows::record::FlowKind;
 
 /// As the kernel program writes it.
 pub(in crate::worker::owners) fn told(

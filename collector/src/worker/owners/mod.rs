@@ -4,15 +4,13 @@
 //! News and packets come on different ways. An interface's ring hands packets over up to 100 ms late; of a flow that this
 //! machine begins the news is 3 µs older than the first packet, of one that comes in up to 1.5 ms younger. So news waits in
 //! a log (`follow`), and each interface applies it when a later packet passes, or after 300 ms. `book` knows who holds
-//! which end of which flow, `translated` which flows are one connection with translated
-//! addresses (NAT); `numbers` gives owners small numbers and says what they mean.
+//! which end of which flow, translated addresses (NAT) included; `numbers` gives owners small numbers and says what they mean.
 mod book;
 mod event;
 mod follow;
 pub mod frames;
 pub mod numbers;
 mod remembered;
-mod translated;
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,6 +1,7 @@
 //! Connections whose addresses are translated: 10.0.9.2 and 10.0.9.3 are containers, 198.51.100.1 is this machine.
-use super::super::event::Event;
-use super::super::event::tests::{told, translated};
+use super::super::super::event::tests::{told, translated};
+use super::super::super::event::{Event, How};
+use super::super::Told;
 use super::*;
 
 const HERE: u64 = 1;
