@@ -113,7 +113,9 @@ pub(super) struct Book {
     foreign: Remembered<Key, Ends>,
     sockets: Remembered<u64, Socket>,
     local: Remembered<LocalEnd, Local>,
+    /// In this network namespace, and in others.
     translated: Translated,
+    translated_behind: Translated,
 }
 
 impl Book {

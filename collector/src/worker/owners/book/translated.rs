@@ -38,7 +38,7 @@ struct Pair {
     after: Option<Other>,
 }
 
-/// Of this network namespace, by both tuples.
+/// By both tuples.
 #[derive(Debug, Default)]
 pub(super) struct Translated(Remembered<Key, Pair>);
 
@@ -103,31 +103,36 @@ impl Translated {
 }
 
 impl Book {
-    /// Takes in that addresses are translated; the changes as with `take`.
+    /// Takes in that addresses are translated; the changes as with `take`. In a network namespace behind this machine they
+    /// may be before they come here, as those of containers in a container.
     pub(in super::super) fn take_translation(&mut self, event: &TranslationEvent, first: u64) -> Vec<Change> {
-        if event.network_namespace != self.namespace {
-            return Vec::new();
-        }
-        self.translated.add(event);
+        let foreign = event.network_namespace != self.namespace;
         let mut changes = Changes { time: event.time, next: first, made: Vec::new() };
-        let TranslationEvent { before, after, .. } = *event;
-        let others = [before, after].map(End::other);
-        if event.by_socket {
-            let [_, responder] = others;
-            if let (Some(end), Some(owner)) = (self.translated.redirected(responder), self.latest(responder))
-            {
-                self.put(end, owner, &mut changes);
+        let TranslationEvent { before, after, by_socket, .. } = *event;
+        let [before_responder, after_responder] = [before, after].map(End::other);
+        match (foreign, by_socket) {
+            (true, true) => {} // its socket is told of with the addresses that leave the namespace
+            (true, false) => self.translated_behind.add(event),
+            (false, _) => self.translated.add(event),
+        }
+        if by_socket {
+            let shown = self.translated.redirected(after_responder).filter(|_| !foreign);
+            if let Some((end, owner)) = shown.zip(self.latest(after_responder)) {
+                self.put(end, owner, foreign, &mut changes);
             }
             return changes.made;
         }
-        // the end whose address is not a socket's own
-        for (shown, own) in [(after, before), others.into()] {
+        // the end whose address is not a socket's own; news of an initiator's socket is older, of a responder's younger
+        for (shown, own, held) in [(after, before, false), (before_responder, after_responder, true)] {
             if is_translated(shown, own) {
                 let known = Self::latest_of(&self.foreign, own);
-                let owner =
-                    known.unwrap_or_else(|| Owner { mark: FORWARDED, held: true, ..Owner::default() });
+                let owner = match known {
+                    Some(owner) => owner,
+                    None if foreign => continue,
+                    None => Owner { mark: FORWARDED, held, ..Owner::default() },
+                };
                 let owner = Owner { behind: true, since: event.time, ..owner };
-                self.put(shown, owner, &mut changes);
+                self.put(shown, owner, foreign, &mut changes);
             }
         }
         changes.made
@@ -135,25 +140,39 @@ impl Book {
 
     /// An end that is seen with other addresses too has the same owner there, unless those are another one's by now.
     pub(super) fn note_translated(&mut self, end: End, owner: Owner, foreign: bool, changes: &mut Changes) {
-        if foreign {
-            let shown: Vec<End> = self.translated.in_front(end).collect();
-            for shown in shown.into_iter().filter(|shown| is_translated(*shown, end)) {
-                if self.latest(shown).is_some_and(|latest| latest.behind) {
-                    self.put(shown, Owner { behind: true, ..owner }, changes);
-                }
+        if !foreign {
+            if let Some(shown) = self.translated.redirected(end) {
+                self.put(shown, owner, foreign, changes);
             }
-        } else if let Some(shown) = self.translated.redirected(end) {
-            self.put(shown, owner, changes);
+            return;
+        }
+        let behind: Vec<End> = self.translated_behind.in_front(end).collect();
+        for middle in behind.into_iter().filter(|shown| is_translated(*shown, end)) {
+            if Self::latest_of(&self.foreign, middle).is_some_and(|latest| latest.behind) {
+                self.put(middle, Owner { behind: true, ..owner }, true, changes);
+                self.note_in_front(middle, owner, changes);
+            }
+        }
+        self.note_in_front(end, owner, changes);
+    }
+
+    fn note_in_front(&mut self, end: End, owner: Owner, changes: &mut Changes) {
+        let shown: Vec<End> = self.translated.in_front(end).collect();
+        for shown in shown.into_iter().filter(|shown| is_translated(*shown, end)) {
+            if self.latest(shown).is_some_and(|latest| latest.behind) {
+                self.put(shown, Owner { behind: true, ..owner }, false, changes);
+            }
         }
     }
 
-    fn put(&mut self, end: End, owner: Owner, changes: &mut Changes) {
+    fn put(&mut self, end: End, owner: Owner, foreign: bool, changes: &mut Changes) {
+        let flows = if foreign { &mut self.foreign } else { &mut self.flows };
         let is_known = |latest: Owner| {
             (latest.mark, latest.held, latest.behind) == (owner.mark, owner.held, owner.behind)
         };
-        if self.latest(end).is_none_or(|latest| !is_known(latest)) {
-            Self::add_version(&mut self.flows, end, Version { change: changes.next, owner });
-            changes.push(end, owner, false);
+        if Self::latest_of(flows, end).is_none_or(|latest| !is_known(latest)) {
+            Self::add_version(flows, end, Version { change: changes.next, owner });
+            changes.push(end, owner, foreign);
         }
     }
 

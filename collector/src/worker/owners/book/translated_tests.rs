@@ -32,8 +32,18 @@ impl Reader {
     }
 
     fn translation(&mut self, by_socket: bool, before: (u8, &str, &str), after: (u8, &str, &str)) {
+        self.translation_in(HERE, by_socket, before, after);
+    }
+
+    fn translation_in(
+        &mut self,
+        namespace: u64,
+        by_socket: bool,
+        before: (u8, &str, &str),
+        after: (u8, &str, &str),
+    ) {
         self.time += 1;
-        let when = (self.time, HERE, by_socket);
+        let when = (self.time, namespace, by_socket);
         let bytes = translated(when, before.0, (before.1, before.2), (after.1, after.2));
         let Some(Event::Translation(event)) = Event::read(&bytes) else { panic!("no event") };
         self.count(|book, first| book.take_translation(&event, first));
@@ -163,4 +173,16 @@ fn a_local_connection_whose_source_is_translated_lends_its_owner_to_no_other_add
     reader.translation(true, SHOWN, MOVED);
     assert_eq!(reader.owner(SHOWN), None);
     assert_eq!(reader.owner(MOVED), Some((100, Match::Exact, false)));
+}
+
+#[test]
+fn a_container_in_a_container_owns_what_is_translated_twice() {
+    let mut reader = Reader::new();
+    let innermost = (17, "172.17.0.2:5000", "192.0.2.1:53");
+    reader.socket(INSIDE + 1, 100, How::Sent, true, Some(innermost));
+    reader.translation_in(INSIDE, false, innermost, FIRST);
+    reader.translation(false, FIRST, SHOWN);
+    assert_eq!(reader.owner(SHOWN), Some((100, Match::Exact, true)));
+    reader.socket(INSIDE + 1, 101, How::Sent, true, Some(innermost));
+    assert_eq!(reader.owner(SHOWN), Some((101, Match::Exact, true)));
 }
