@@ -189,11 +189,13 @@ struct connection_tuple {
 	u16 destination_port; /* ICMP: type and code, and the identifier is the source's port */
 	u8 protocol, is_reply;
 };
-#define NFCT_POINTER (~7ul)                /* NFCT_PTRMASK of include/linux/skbuff.h */
-enum { TRANSLATED = 1 << 4 | 1 << 5 };    /* IPS_NAT_MASK of include/uapi/linux/netfilter/nf_conntrack_common.h */
+#define NFCT_POINTER (~7ul)                    /* NFCT_PTRMASK of include/linux/skbuff.h */
+/* include/uapi/linux/netfilter/nf_conntrack_common.h */
+enum { NFCT_INFO = 7, IP_CT_IS_REPLY = 3 };    /* enum ip_conntrack_info: replies come last */
+enum { TRANSLATED = 1 << 4 | 1 << 5 };         /* IPS_NAT_MASK */
 
 enum { PF_KTHREAD = 0x200000 };           /* include/linux/sched.h */
-enum { AF_INET = 2, AF_INET6 = 10, AF_PACKET = 17 };                 /* include/linux/socket.h */
+enum { AF_INET = 2, AF_INET6 = 10, AF_PACKET = 17 }; /* include/linux/socket.h */
 enum { TCP_LISTEN = 10 };                 /* include/net/tcp_states.h */
 enum { SOCK_STREAM = 1, SOCK_RAW = 3 };   /* include/linux/net.h */
 enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58, SCTP = 132, UDP_LITE = 136 };

@@ -679,8 +679,13 @@ int frame_sent(u64 *arguments)
 	struct sk_buff *frame = (void *)arguments[0];
 	struct sock *socket = frame->sk;
 
-	if (CONNECTION_TUPLES && HAS(frame->_nfct) && frame->_nfct)
-		on_tracked(frame, (const u8 *)(frame->_nfct & NFCT_POINTER));
+	if (CONNECTION_TUPLES && HAS(frame->_nfct)) {
+		unsigned long tracked = frame->_nfct;
+
+		/* of what is forwarded one direction is enough; of a socket's own only this one comes by */
+		if (tracked && (socket || (tracked & NFCT_INFO) < IP_CT_IS_REPLY))
+			on_tracked(frame, (const u8 *)(tracked & NFCT_POINTER));
+	}
 	if (!socket || socket->__sk_common.skc_family != AF_PACKET)
 		return 0;
 	struct control *control_of_ours = control();
