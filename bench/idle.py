@@ -20,17 +20,6 @@ def commands(network, scratch):
     return {name: command for name, command in found.items() if installed(command[0])}
 
 
-def sample(processes, seconds):
-    before, start = {name: usage(process.pid) for name, process in processes.items()}, time.time()
-    time.sleep(seconds)
-    took, figures = time.time() - start, {}
-    for name, process in processes.items():
-        after = usage(process.pid)
-        figures[name] = [f"{(after['cpu'] - before[name]['cpu']) / took * 100:.2f}",
-                         f"{(after['switches'] - before[name]['switches']) / took:.1f}", f"{after['resident'] / 1024:.1f}"]
-    return figures
-
-
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--seconds", type=int, default=30)

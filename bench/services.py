@@ -33,13 +33,7 @@ def grown(before, after):
 
 
 def quiet(services, seconds):
-    before, start = {name: usage(process.pid) for name, process in services.items()}, time.time()
-    time.sleep(seconds)
-    took, rows = time.time() - start, []
-    for name, process in services.items():
-        after = usage(process.pid)
-        rows.append([name, f"{(after['cpu'] - before[name]['cpu']) / took * 100:.2f}",
-                     f"{(after['switches'] - before[name]['switches']) / took:.1f}", f"{after['resident'] / 1024:.1f}"])
+    rows = [[name] + figures for name, figures in sample(services, seconds).items()]
     print(f"{seconds} s without traffic; the collector is its main process and its capture worker")
     table(["service", "CPU %", "wake-ups/s", "RSS MiB"], rows)
 

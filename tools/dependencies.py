@@ -18,21 +18,16 @@ def allows(expression, allowed):
     words = re.findall(r"[()]|[^\s()]+", expression.replace("/", " OR "))
     place = 0
 
-    def alternatives():
+    def joined(word, part, by):
         nonlocal place
-        met = together()
-        while place < len(words) and words[place] == "OR":
+        met = [part()]
+        while place < len(words) and words[place] == word:
             place += 1
-            met = together() or met
-        return met
+            met.append(part())
+        return by(met)
 
-    def together():
-        nonlocal place
-        met = one()
-        while place < len(words) and words[place] == "AND":
-            place += 1
-            met = one() and met
-        return met
+    def alternatives():
+        return joined("OR", lambda: joined("AND", one, all), any)
 
     def one():
         nonlocal place

@@ -13,18 +13,13 @@ use weir_collector::database::DatabaseError;
 use weir_collector::journal::{FILE_NAME, Journal, JournalError, Kinds, Limits};
 use weir_shared as shared;
 
+#[path = "lab/text.rs"]
+mod text;
+
+use text::unlike_itself;
+
 const LIMITS: Limits = Limits::new(64, 7);
 const FOLDER: &str = "WEIR_TEST_JOURNAL_FOLDER";
-
-/// Text that packs badly, so that entries are as long on disk as they are here.
-fn unlike_itself(bytes: usize) -> String {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        char::from(b'!' + u8::try_from((state >> 24) % 94).unwrap())
-    };
-    (0..bytes).map(|_| next()).collect()
-}
 
 fn gap(bytes: usize) -> JournalRecord {
     JournalRecord::Gap(Gap {

@@ -88,7 +88,7 @@ impl Owner {
 }
 
 /// What one owner moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnerRow {
     /// Empty: over interfaces.
     pub interface: String,

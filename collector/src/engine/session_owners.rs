@@ -85,17 +85,10 @@ mod tests {
 
     fn row(name: &str, traffic: RxTx) -> OwnerRow {
         OwnerRow {
-            interface: String::new(),
             owner: Owner { name: name.to_owned(), pid: Some(7), alive: true, ..Owner::default() },
             traffic,
-            rx_payload_bytes: 0,
-            tx_payload_bytes: 0,
-            per_second: RxTx::default(),
-            protocols: Vec::new(),
-            first_seen: Timestamp::UNIX_EPOCH,
-            last_seen: Timestamp::UNIX_EPOCH,
-            over_threshold: false,
             session_traffic: traffic,
+            ..OwnerRow::default()
         }
     }
 

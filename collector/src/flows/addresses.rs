@@ -2,7 +2,7 @@
 use std::net::IpAddr;
 
 use crate::flows::index::Index;
-use crate::flows::key::{fold, word};
+use crate::flows::key::{fold, number, word};
 use crate::flows::record::Tally;
 
 /// What one address sent and received.
@@ -96,21 +96,21 @@ impl<V: Default> ByAddress<V> {
     #[inline]
     pub fn value_near(&mut self, address: IpAddr, near: &mut u32) -> Option<&mut V> {
         let is_near = self.rows.get(*near as usize).is_some_and(|row| row.address == address);
-        let known = if is_near { Some(*near) } else { self.find(address) };
-        *near = known.unwrap_or_else(|| self.insert(address));
+        let mut is_known = is_near;
+        if !is_near {
+            let hash = hash(&address, self.seed);
+            let rows = &self.rows;
+            let same = |slot: u32| rows.get(slot as usize).is_some_and(|row| row.address == address);
+            let found = self.index.find(hash, same);
+            is_known = found.is_some();
+            *near = found.unwrap_or_else(|| self.insert(address, hash));
+        }
         let row = self.rows.get_mut(*near as usize)?;
-        row.used |= known.is_some();
+        row.used |= is_known;
         Some(&mut row.value)
     }
 
-    fn find(&self, address: IpAddr) -> Option<u32> {
-        let hash = hash(&address, self.seed);
-        let rows = &self.rows;
-        let same = |slot: u32| rows.get(slot as usize).is_some_and(|row| row.address == address);
-        self.index.find(hash, same)
-    }
-
-    fn insert(&mut self, address: IpAddr) -> u32 {
+    fn insert(&mut self, address: IpAddr, hash_of_address: u64) -> u32 {
         self.seen += 1;
         let row = Row { address, value: V::default(), used: false };
         let slot = if self.rows.len() < self.most {
@@ -121,7 +121,7 @@ impl<V: Default> ByAddress<V> {
         };
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
         let (rows, seed) = (&self.rows, self.seed);
-        self.index.insert(hash(&address, seed), slot, |slot| {
+        self.index.insert(hash_of_address, slot, |slot| {
             rows.get(slot as usize).map_or(0, |row| hash(&row.address, seed))
         });
         slot
@@ -150,10 +150,7 @@ impl<V: Default> ByAddress<V> {
 #[inline]
 pub fn hash(address: &IpAddr, seed: [u64; 2]) -> u64 {
     let [seed_0, seed_1] = seed;
-    let bits = match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()) | 1 << 64,
-        IpAddr::V6(address) => address.to_bits(),
-    };
+    let bits = number(address);
     let (low, high) = (word(bits), word(bits >> 64));
     let first = fold(low ^ seed_0, high ^ seed_1);
     fold(first ^ seed_1, (0xa076_1d64_78bd_642f ^ seed_0) | 1)

@@ -126,6 +126,15 @@ fn bytes(address: IpAddr) -> [u8; 16] {
     }
 }
 
+/// Different for every address: those of IPv4 are mapped (RFC 4291 section 2.5.5.2), which no packet has.
+#[inline]
+pub(super) fn number(address: &IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => 0xffff << 32 | u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
 pub(super) const fn word(bytes: u128) -> u64 {

@@ -3,6 +3,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::key::number;
+
 /// This machine's addresses (of all interfaces) and this interface's MAC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnAddresses {
@@ -38,15 +40,6 @@ impl OwnAddresses {
     /// None on interfaces without one, and on loopback, whose MAC of zeros says nothing.
     pub fn mac(&self) -> Option<[u8; 6]> {
         self.mac
-    }
-}
-
-/// Different for every address: those of IPv4 are mapped (RFC 4291 section 2.5.5.2), which no packet has.
-#[inline]
-fn number(address: &IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => 0xffff << 32 | u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
     }
 }
 

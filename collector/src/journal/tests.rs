@@ -8,20 +8,15 @@ use super::*;
 
 const ROOMY: Limits = Limits::new(64, 7);
 
+#[path = "../../tests/lab/text.rs"]
+mod text;
+
+use text::unlike_itself;
+
 fn journal(limits: Limits) -> (tempfile::TempDir, Journal) {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), limits).unwrap();
     (folder, journal)
-}
-
-/// Text that packs badly.
-fn unlike_itself(bytes: usize) -> String {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        char::from(b'!' + u8::try_from((state >> 24) % 94).unwrap())
-    };
-    (0..bytes).map(|_| next()).collect()
 }
 
 fn gap(reason: &str) -> JournalRecord {

@@ -333,6 +333,8 @@ impl Pipeline {
     fn tell_seconds(&mut self, ended: &clock::Ended) {
         for second in ended.seconds.iter().flatten() {
             self.telling.second(*second);
+        }
+        if ended.seconds.iter().any(Option::is_some) {
             self.telling.second_ended(self.large_in_second());
         }
     }

@@ -20,17 +20,8 @@ fn host(name: &str) -> HostRow {
 
 fn owner_row() -> OwnerRow {
     OwnerRow {
-        interface: String::new(),
         owner: Owner { name: "curl".to_owned(), pid: Some(7), ..Owner::default() },
-        traffic: RxTx::default(),
-        rx_payload_bytes: 0,
-        tx_payload_bytes: 0,
-        per_second: RxTx::default(),
-        protocols: Vec::new(),
-        first_seen: Timestamp::UNIX_EPOCH,
-        last_seen: Timestamp::UNIX_EPOCH,
-        over_threshold: false,
-        session_traffic: RxTx::default(),
+        ..OwnerRow::default()
     }
 }
 
