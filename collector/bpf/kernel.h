@@ -56,6 +56,7 @@ struct tcp_sock;
 /* bpf-helpers(7); the numbers are those of ___BPF_FUNC_MAPPER */
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static long (*bpf_skb_load_bytes)(const void *skb, u32 offset, void *to, u32 bytes) = (void *)26;
 static u64 (*bpf_get_socket_cookie)(void *context) = (void *)46;
 static struct bpf_sock *(*bpf_sk_fullsock)(struct bpf_sock *socket) = (void *)95;
@@ -161,6 +162,7 @@ struct sk_buff {
 	u32 len, tail;          /* tail: offset from head */
 	u16 network_header;     /* likewise */
 	u8 *head;
+	unsigned long _nfct;    /* struct nf_conn, its last bits aside; not there without CONFIG_NF_CONNTRACK */
 };
 
 struct bpf_iter_meta {
@@ -175,8 +177,25 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
+/* Whether the running kernel's structure has the field. */
+#define HAS(field) __builtin_preserve_field_info(field, 2)
+
+/* include/net/netfilter/nf_conntrack_tuple.h: source and what is to be sent to, in the order in which they lie there. Read
+ * by its place in struct nf_conn, which the loader finds: the structure may be a module's. */
+struct connection_tuple {
+	u32 source[4];
+	u16 source_port, family;
+	u32 destination[4];
+	u16 destination_port; /* ICMP: type and code, and the identifier is the source's port */
+	u8 protocol, is_reply;
+};
+#define NFCT_POINTER (~7ul)                    /* NFCT_PTRMASK of include/linux/skbuff.h */
+/* include/uapi/linux/netfilter/nf_conntrack_common.h */
+enum { NFCT_INFO = 7, IP_CT_IS_REPLY = 3 };    /* enum ip_conntrack_info: replies come last */
+enum { TRANSLATED = 1 << 4 | 1 << 5 };         /* IPS_NAT_MASK */
+
 enum { PF_KTHREAD = 0x200000 };           /* include/linux/sched.h */
-enum { AF_PACKET = 17 };                  /* include/linux/socket.h */
+enum { AF_INET = 2, AF_INET6 = 10, AF_PACKET = 17 }; /* include/linux/socket.h */
 enum { TCP_LISTEN = 10 };                 /* include/net/tcp_states.h */
 enum { SOCK_STREAM = 1, SOCK_RAW = 3 };   /* include/linux/net.h */
 enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58, SCTP = 132, UDP_LITE = 136 };

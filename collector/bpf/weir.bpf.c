@@ -11,7 +11,8 @@
  *   cgroup_skb/egress       which 5-tuple it sends on, and who is using it
  *   cgroup_skb/ingress      which 5-tuple it receives on
  *   cgroup/getpeername4, 6  accept(2) that asks for the peer's address: which worker took the connection
- *   tp_btf/net_dev_queue    who sends frames past the IP stack, by an AF_PACKET socket: they pass no cgroup
+ *   tp_btf/net_dev_queue    who sends frames past the IP stack, by an AF_PACKET socket: they pass no cgroup;
+ *                           and which connections have their addresses translated (NAT), from what to what
  *   iter/task_file          read once: sockets that are older than these programs
  *
  * The reader is collector/src/worker/owners; the layouts below are its contract, checked at the end of the file.
@@ -32,7 +33,7 @@ enum how {
 	FRAMED,   /* has sent frames on it, of whatever addresses: the socket has none */
 };
 
-enum kind { SOCKET_EVENT = 1, PROGRAM_EVENT = 2, FRAMES_EVENT = 3 };
+enum kind { SOCKET_EVENT = 1, PROGRAM_EVENT = 2, FRAMES_EVENT = 3, TRANSLATION_EVENT = 4 };
 
 /* A program in a process: exec(2) makes another one of the same pid. */
 struct program {
@@ -84,6 +85,16 @@ struct frames_event {
 	struct owner owner;
 };
 
+/* A connection whose packets have other addresses before this machine has passed them on than after. In both tuples the
+ * local end is that of who began it. */
+struct translation_event {
+	u64 time;
+	u32 kind;
+	u32 by_socket; /* seen on what a socket of the namespace itself has sent; else on what is forwarded */
+	u64 network_namespace;
+	struct tuple before, after;
+};
+
 /* ---- what is kept ---- */
 
 struct known {
@@ -103,7 +114,21 @@ struct control {
 	u32 generation; /* a reader that starts adds one: everything is told again */
 	u32 pad;
 	u64 told, ring_full, no_storage, too_many;
+	/* the programs' own: */
+	u64 translations_second; /* the one that the next counts in */
+	u32 translations, pad_2;
 };
+
+/* One of a translated connection's tuples, and a fingerprint of the other. */
+struct translated {
+	struct tuple tuple; /* pad[0]: how its packets look before, after */
+	u64 network_namespace;
+};
+struct translation {
+	u64 other;
+	u32 generation, pad;
+};
+enum { BEFORE = 1, AFTER = 2 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -120,6 +145,13 @@ struct {
 } PROGRAMS SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct translated);
+	__type(value, struct translation);
+} TRANSLATIONS SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
 } EVENTS SEC(".maps");
@@ -134,6 +166,13 @@ struct {
 
 /* The size of a kernel stack on this architecture (THREAD_SIZE); the loader knows better. */
 const volatile u32 STACK_BYTES = 16384;
+
+/* Where a connection's tuples and its status lie in struct nf_conn, and how far its second tuple is from the first. The
+ * loader fills them in; 0: not known, and no translation is told. */
+const volatile u32 CONNECTION_TUPLES = 0, CONNECTION_REPLY = 0, CONNECTION_STATUS = 0;
+
+/* Translated connections that are told in a second: with more than the map holds each packet could be one. */
+#define MOST_TRANSLATIONS_A_SECOND 8192
 
 /* More peers than this in a second on one socket are not told; the reader then goes by the local end. */
 #define MOST_TOLD_A_SECOND 256
@@ -337,6 +376,13 @@ INLINE int tell_socket(const struct known *known, const struct tuple *tuple, con
 	};
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	COUNT(control->told);
+	if (control->translations_second) {
+		/* these addresses are a socket's now; if they are a translated connection's again, that is news */
+		struct translated place = { .tuple = *tuple, .network_namespace = known->network_namespace };
+
+		place.tuple.pad[0] = AFTER;
+		bpf_map_delete_elem(&TRANSLATIONS, &place);
+	}
 	return 1;
 }
 
@@ -504,7 +550,127 @@ INLINE void on_frame_without_tuple(struct known *known, const struct sk_buff *fr
 	known->frames = known->bytes = 0;
 }
 
-/* Runs for every packet of every program on its way to an interface, and ends here for all but those of AF_PACKET. A
+/* ---- translated addresses ---- */
+
+INLINE u64 fingerprint(const struct tuple *tuple)
+{
+	const u64 *words = (const void *)tuple;
+	u64 print = 0;
+
+	for (int i = 0; i < sizeof *tuple / 8; i++) {
+		print = (print ^ words[i]) * 0x9e3779b97f4a7c15;
+		print ^= print >> 32;
+	}
+	return print;
+}
+
+/* From the connection's two tuples, as its initiator and as its responder sends. */
+INLINE void set_translated(struct translation_event *event, const struct connection_tuple *there,
+			   const struct connection_tuple *back)
+{
+	struct tuple *before = &event->before, *after = &event->after;
+
+	__builtin_memcpy(before->local, there->source, 16);
+	__builtin_memcpy(before->remote, there->destination, 16);
+	__builtin_memcpy(after->local, back->destination, 16);
+	__builtin_memcpy(after->remote, back->source, 16);
+	before->protocol = after->protocol = there->protocol;
+	before->is_ipv6 = after->is_ipv6 = there->family == AF_INET6;
+	if (is_icmp(there->protocol)) {
+		before->remote_port = after->remote_port = there->destination_port & 0xff;
+		before->local_port = there->source_port;
+		after->local_port = back->source_port;
+	} else if (has_ports(there->protocol)) {
+		before->local_port = there->source_port;
+		before->remote_port = there->destination_port;
+		after->local_port = back->destination_port;
+		after->remote_port = back->source_port;
+	}
+}
+
+/* Whether the tuple's other one is known to the reader already. */
+INLINE int is_told(struct translated *place, u64 other, u32 generation)
+{
+	struct translation *known = bpf_map_lookup_elem(&TRANSLATIONS, place);
+
+	return known && known->other == other && known->generation == generation;
+}
+
+INLINE int may_tell_translation(struct control *control)
+{
+	u64 second = bpf_ktime_get_boot_ns() >> 30;
+
+	if (second != control->translations_second) {
+		control->translations_second = second;
+		control->translations = 0;
+	}
+	return __sync_fetch_and_add(&control->translations, 1) < MOST_TRANSLATIONS_A_SECOND;
+}
+
+/* Each of the two tuples must be known to belong to the other: either can become another connection's. */
+INLINE void tell_translation(struct translation_event *told, struct control *control)
+{
+	u64 before_print = fingerprint(&told->before), after_print = fingerprint(&told->after);
+	u32 generation = control->generation;
+	struct translated before = { .tuple = told->before, .network_namespace = told->network_namespace };
+	struct translated after = { .tuple = told->after, .network_namespace = told->network_namespace };
+
+	before.tuple.pad[0] = BEFORE;
+	after.tuple.pad[0] = AFTER;
+	if (before_print == after_print ||
+	    (is_told(&after, before_print, generation) && is_told(&before, after_print, generation)))
+		return;
+	if (!may_tell_translation(control)) {
+		COUNT(control->no_storage);
+		return;
+	}
+	struct translation_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+
+	if (!event) {
+		COUNT(control->ring_full);
+		return;
+	}
+	told->time = bpf_ktime_get_boot_ns();
+	*event = *told;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	COUNT(control->told);
+
+	struct translation known = { .other = after_print, .generation = generation };
+
+	bpf_map_update_elem(&TRANSLATIONS, &before, &known, 0);
+	known.other = before_print;
+	bpf_map_update_elem(&TRANSLATIONS, &after, &known, 0);
+}
+
+/* A packet of a connection that the kernel tracks. */
+INLINE void on_tracked(const struct sk_buff *frame, const u8 *connection)
+{
+	struct connection_tuple there, back;
+	u64 status = 0;
+
+	if (bpf_probe_read_kernel(&status, sizeof status, connection + CONNECTION_STATUS) || !(status & TRANSLATED))
+		return;
+	if (bpf_probe_read_kernel(&there, sizeof there, connection + CONNECTION_TUPLES) ||
+	    bpf_probe_read_kernel(&back, sizeof back, connection + CONNECTION_TUPLES + CONNECTION_REPLY))
+		return;
+	/* what lies there says itself what it is */
+	if (there.is_reply || back.is_reply != 1 || there.protocol != back.protocol ||
+	    there.family != back.family || (there.family != AF_INET && there.family != AF_INET6))
+		return;
+	struct control *control_of_ours = control();
+	struct translation_event told = {
+		.kind = TRANSLATION_EVENT,
+		.by_socket = frame->sk != 0,
+		.network_namespace = frame->dev->nd_net.net->net_cookie,
+	};
+
+	set_translated(&told, &there, &back);
+	if (control_of_ours)
+		tell_translation(&told, control_of_ours);
+}
+
+/* Runs for every packet of every program on its way to an interface. Past the first condition only those of tracked
+ * connections go, past the second only those of AF_PACKET. A
  * frame passes first in its sender's own system call; later, when a VLAN's queue hands it on, in whoever's, who is
  * believed only as kin. */
 SEC("tp_btf/net_dev_queue")
@@ -513,6 +679,13 @@ int frame_sent(u64 *arguments)
 	struct sk_buff *frame = (void *)arguments[0];
 	struct sock *socket = frame->sk;
 
+	if (CONNECTION_TUPLES && HAS(frame->_nfct)) {
+		unsigned long tracked = frame->_nfct;
+
+		/* of what is forwarded one direction is enough; of a socket's own only this one comes by */
+		if (tracked && (socket || (tracked & NFCT_INFO) < IP_CT_IS_REPLY))
+			on_tracked(frame, (const u8 *)(tracked & NFCT_POINTER));
+	}
 	if (!socket || socket->__sk_common.skc_family != AF_PACKET)
 		return 0;
 	struct control *control_of_ours = control();
@@ -642,7 +815,9 @@ _Static_assert(sizeof(struct tuple) == 40, "tuple");
 _Static_assert(sizeof(struct socket_event) == 120, "socket event");
 _Static_assert(sizeof(struct program_event) == 672, "program event");
 _Static_assert(sizeof(struct frames_event) == 88, "frames event");
-_Static_assert(sizeof(struct control) == 40, "control");
+_Static_assert(sizeof(struct translation_event) == 104, "translation event");
+_Static_assert(sizeof(struct control) == 56, "control");
+_Static_assert(sizeof(struct connection_tuple) == 40, "the kernel's tuple");
 
 /* Some of the helpers are for programs under a GPL-compatible licence. */
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

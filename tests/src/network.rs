@@ -141,7 +141,7 @@ impl Default for Network {
     }
 }
 
-fn enter(namespace: &str, program: &Path) -> Command {
+pub(crate) fn enter(namespace: &str, program: &Path) -> Command {
     // ip replaces itself by the program: the pid is the program's
     let mut command = Command::new("ip");
     command.args(["netns", "exec", namespace]).arg(program);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::network::{MONITORED, Network, SENDER};
+use crate::network::{MONITORED, Network, SENDER, enter};
 use crate::process::Running;
 use crate::program::{must, program, run};
 use crate::wait::until;
@@ -160,6 +160,11 @@ impl Ground {
         };
         command.args(["--to", &to.to_string(), "--to6", &SENDER6.to_string()]);
         command
+    }
+
+    /// A command that will run in the container.
+    pub fn enter_container(&self, program: &Path) -> Command {
+        enter(&self.container.0, program)
     }
 
     /// Runs a scenario to its end.

@@ -1,6 +1,7 @@
 //! From a flow's end to its socket: the kernel's own look-up for TCP, a table made once a round for what shares ports.
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::SocketEnd;
 use super::diag::{Diag, DiagError, LISTENING, NOT_TIME_WAIT};
@@ -10,8 +11,12 @@ use super::processes::Process;
 use super::questions::CLOSED;
 use super::sockets::{ICMP, ICMP_V6, SCTP, Socket, TCP, UDP, UDP_LITE, state};
 use super::tables::{self, Table, TextTable};
+use super::translations::{Translated, Translations};
 
 const PASSING: &str = "it passes through this machine";
+const TRANSLATED: &str =
+    "its address was translated (NAT); with kernel programs (`weir-collector ebpf load`) it has an owner";
+const PERHAPS_TRANSLATED: &str = "this machine may translate addresses (NAT): without kernel programs (`weir-collector ebpf load`) a port alone does not say whose it is";
 const KERNEL_PROTOCOL: &str = "its protocol has no sockets here";
 const KERNELS_OR_RAW: &str = "the kernel or a program with a raw socket may have sent it";
 const SEVERAL_RAW: &str = "several raw sockets may have sent it";
@@ -58,6 +63,7 @@ pub(super) struct Locator {
     diag: Option<Diag>,
     round: Round,
     namespaces: Namespaces,
+    translations: Translations,
     pub(super) refused: u64,
     pid: u32,
 }
@@ -71,6 +77,7 @@ impl Locator {
             diag,
             round: Round::default(),
             namespaces: Namespaces::default(),
+            translations: Translations::default(),
             refused: 0,
             pid: std::process::id(),
         }
@@ -84,14 +91,28 @@ impl Locator {
         self.round = Round::default();
     }
 
-    /// `patient`: a connection that waits to be accepted may be asked for again.
-    pub(super) fn locate(&mut self, end: &SocketEnd, patient: bool) -> Located {
+    /// `asked`: since when. `patient`: a connection that waits to be accepted may be asked for again.
+    pub(super) fn locate(&mut self, end: &SocketEnd, asked: Instant, patient: bool) -> Located {
         match self.namespaces.process_with(end.local.0) {
             Some(pid) => return self.foreign(pid, end, patient),
             // a socket here that is bound to no address would fit, and has nothing to do with it
             None if end.is_forwarded => return Located::Nowhere(PASSING),
             None => {}
         }
+        match self.own(end, patient) {
+            located if is_certain(&located, end) => located,
+            located => match (self.translations.of(end, asked), located) {
+                (Translated::No, located) | (Translated::Perhaps, located @ Located::Nowhere(_)) => located,
+                (Translated::Later, _) => Located::Later,
+                (Translated::From(own), _) if self.namespaces.is_own(own.local.0) => self.own(&own, patient),
+                (Translated::From(_), _) => Located::Nowhere(TRANSLATED),
+                (Translated::Perhaps, _) => Located::Nowhere(PERHAPS_TRANSLATED),
+            },
+        }
+    }
+
+    /// Among the sockets of this network namespace.
+    fn own(&mut self, end: &SocketEnd, patient: bool) -> Located {
         match end.protocol {
             TCP => self.stream(end, patient),
             UDP | UDP_LITE | SCTP => match self.datagram(end) {
@@ -222,6 +243,20 @@ impl Locator {
         let mut sockets = Vec::new();
         self.dump(socket.protocol, u32::MAX, &mut sockets)
             && sockets.iter().any(|other| other.cookie == socket.cookie && other.inode == socket.inode)
+    }
+}
+
+/// Whether more than a port says so: the addresses of both ends do, or an event.
+fn is_certain(located: &Located, end: &SocketEnd) -> bool {
+    match located {
+        Located::Sockets(sockets) => {
+            end.protocol == TCP
+                || sockets.iter().all(|socket| socket.is_connected())
+                || end.local.0.is_loopback()
+        }
+        Located::Listeners(_) | Located::Nowhere(_) => end.local.0.is_loopback(),
+        Located::Kernel => true,
+        Located::Process(_) | Located::Party(_) | Located::Later => true,
     }
 }
 

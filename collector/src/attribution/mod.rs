@@ -1,10 +1,11 @@
 //! Who owns a socket: a process by pid and start time, the kernel, or nobody known. Never a guess.
 //!
-//! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers (`questions`): `diag`
-//! and `tables` say which socket an end belongs to, `holders` which processes hold it, `processes` and `units` what those
-//! are called, `known` for how long that is believed. `events` keeps what a socket or a process that has gone can no longer tell; where there are none, `early`
-//! looks connections up as soon as they begin. `ebpf` loads the kernel programs
-//! whose news the capture worker reads instead, where it may.
+//! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers
+//! (`questions`): `diag` and `tables` say which socket an end belongs to, `translations` whether its address is its own,
+//! `holders` which processes hold it, `processes` and `units` what those are called, `known` for how long that is
+//! believed. `events` keeps what a socket or a process that has gone can no longer tell; where there are none, `early`
+//! looks connections up as soon as they begin. `ebpf` loads the kernel programs whose news the capture worker reads
+//! instead, where it may.
 use std::net::IpAddr;
 
 use shared::process::MatchQuality;
@@ -29,6 +30,7 @@ mod refresh;
 mod sockets;
 mod sources;
 mod tables;
+mod translations;
 mod units;
 pub mod users;
 

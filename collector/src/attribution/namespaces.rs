@@ -33,6 +33,13 @@ impl Namespaces {
         self.by_address.get(&address).copied().flatten()
     }
 
+    pub(super) fn is_own(&mut self, address: IpAddr) -> bool {
+        if self.listed.is_none() {
+            self.list_if_due();
+        }
+        address.is_loopback() || self.own.contains(&address)
+    }
+
     fn list_if_due(&mut self) {
         let now = Instant::now();
         if self.listed.is_some_and(|listed| now.saturating_duration_since(listed) < BETWEEN_LISTINGS) {

@@ -204,7 +204,7 @@ impl Refresher {
             let place = match (party, self.parties.of(end, open.began)) {
                 (Some(party), _) => Located::Process(party.clone()),
                 (None, Some(process)) => Located::Party(process),
-                (None, None) => self.locator.locate(end, patient),
+                (None, None) => self.locator.locate(end, open.since, patient),
             };
             // its event may be on the way: the socket was closed after the events were read
             let wait =

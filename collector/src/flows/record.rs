@@ -148,6 +148,8 @@ pub struct OwnerMark {
     /// The worker's number of an owner that was told before; 0: the worker does not know.
     pub owner: u32,
     pub quality: Match,
+    /// The socket is behind this machine, and the same packets are seen with its own addresses too, where they count.
+    pub passes: bool,
 }
 
 /// How the worker knows an owner.
@@ -165,6 +167,8 @@ pub enum Match {
     Kernel,
     /// It sent frames with the end's addresses past the IP stack, from this machine, whose addresses they need not be.
     Frames,
+    /// No socket of this machine's: it passes the packets on, with translated addresses.
+    Forwarded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +181,8 @@ pub struct FlowIdentity {
     pub protocol: u8,
     pub kind: FlowKind,
     pub direction: FlowDirection,
+    /// The interface sends what the initiator has sent, by the first packet; known where owners are told.
+    pub sends_of_initiator: Option<bool>,
     /// Nanoseconds of the timeline.
     pub first_seen: u64,
 }

@@ -75,6 +75,9 @@ impl Pipeline {
                 self.introduce(key, hash, packet, from_low, time)
             }
         };
+        if first {
+            self.owners.began(slot, sent.unwrap_or(false), from_low);
+        }
         if self.settings.mode == Mode::Live
             && let Fragment::First(identification) = packet.fragment
             && let Some(entry) = self.table.get(slot)

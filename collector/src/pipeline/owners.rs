@@ -12,6 +12,8 @@ pub(super) struct Owners {
     watched: bool,
     /// By slot: the owner at the key's low end, and at its high end.
     marks: Vec<[OwnerMark; 2]>,
+    /// By slot, whether this interface sends what the low end has sent, by the flow's first packet.
+    sends_of_low: Vec<bool>,
     new: Vec<u32>,
 }
 
@@ -27,6 +29,7 @@ impl Owners {
         let place = slot as usize;
         if self.marks.len() <= place {
             self.marks.resize(place + 1, [OwnerMark::default(); 2]);
+            self.sends_of_low.resize(place + 1, false);
         }
         if let Some(marks) = self.marks.get_mut(place) {
             *marks = [OwnerMark::default(); 2];
@@ -34,6 +37,18 @@ impl Owners {
         if self.new.len() < MOST_NEW {
             self.new.push(slot);
         }
+    }
+
+    /// Whether this interface sent a new flow's first packet, and whether that was the low end's.
+    pub(super) fn began(&mut self, slot: u32, sent: bool, from_low: bool) {
+        if let Some(sends_of_low) = self.sends_of_low.get_mut(slot as usize) {
+            *sends_of_low = sent == from_low;
+        }
+    }
+
+    /// Whether this interface sends what the initiator has sent.
+    pub(super) fn sends_of_initiator(&self, slot: u32, from_low: bool) -> Option<bool> {
+        self.sends_of_low.get(slot as usize).map(|sends_of_low| *sends_of_low == from_low)
     }
 
     /// At the key's low and high end.

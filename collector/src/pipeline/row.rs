@@ -151,7 +151,8 @@ impl Pipeline {
         let always = self.settings.mode == Mode::File;
         let entry = self.table.get_mut(slot)?;
         let growth = entry.settle();
-        let identity = (always || !entry.introduced).then(|| identity(entry));
+        let identity = (always || !entry.introduced)
+            .then(|| identity(entry, self.owners.sends_of_initiator(slot, entry.from_low)));
         let [low, high] = self.owners.of(slot);
         entry.introduced = true;
         let tcp = self.details.get(entry.tcp as usize).map(|detail| detail.news(entry.state));
@@ -179,7 +180,7 @@ impl Pipeline {
     }
 }
 
-fn identity(entry: &Entry) -> FlowIdentity {
+fn identity(entry: &Entry, sends_of_initiator: Option<bool>) -> FlowIdentity {
     let (low, high) = (entry.key.low(), entry.key.high());
     let (initiator, responder) = if entry.from_low { (low, high) } else { (high, low) };
     FlowIdentity {
@@ -190,6 +191,7 @@ fn identity(entry: &Entry) -> FlowIdentity {
         protocol: entry.key.protocol,
         kind: entry.key.kind(),
         direction: entry.direction,
+        sends_of_initiator,
         first_seen: entry.first_seen,
     }
 }

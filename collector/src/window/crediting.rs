@@ -39,6 +39,17 @@ pub struct OpenEnd {
 /// Ends that wait to be asked for; what is over stays unknown.
 const MOST_OPEN_ENDS: usize = 16_384;
 
+/// Whose bytes are on their way through this machine.
+const PASSING: (OwnerId, MatchQuality) = (OwnerId::FORWARDED, MatchQuality::Kernel);
+
+impl Flow {
+    /// Who is credited with a side's bytes, given who holds its socket: that is told everywhere, and counts where the
+    /// packets have the socket's own addresses.
+    fn account(&self, side: usize, found: (OwnerId, MatchQuality)) -> (OwnerId, MatchQuality) {
+        if self.passes.get(side).copied().unwrap_or(false) { PASSING } else { found }
+    }
+}
+
 impl Owning {
     fn of(&self, mark: OwnerMark) -> Option<(OwnerId, MatchQuality)> {
         let quality = match mark.quality {
@@ -47,6 +58,7 @@ impl Owning {
             Match::Listener => MatchQuality::Listener,
             Match::Shared => MatchQuality::Shared,
             Match::Kernel => return Some((OwnerId::KERNEL, MatchQuality::Kernel)),
+            Match::Forwarded => return Some(PASSING),
         };
         self.marks.get(&mark.owner).map(|owner| (*owner, quality))
     }
@@ -87,7 +99,11 @@ impl Capture {
             return;
         }
         for (side, _) in counted(flow, row, owning).into_iter().enumerate().filter(|(_, here)| *here) {
-            let told = row.owners.get(side).and_then(|mark| owning.of(*mark));
+            let mark = row.owners.get(side).copied().unwrap_or_default();
+            let told = owning.of(mark);
+            if let Some(passes) = flow.passes.get_mut(side).filter(|_| told.is_some()) {
+                *passes = mark.passes;
+            }
             let found = told.or_else(|| by_protocol(&flow.identity, side));
             if let Some((owner, quality)) = found {
                 settle(interface, flow, side, (owner, quality), owning.session, &initiators);
@@ -95,7 +111,7 @@ impl Capture {
                 self.open_ends.push((row.slot, row.generation, side));
             }
             let share = oriented(&initiators, side);
-            let known = flow.sides.get(side).copied().flatten();
+            let known = flow.sides.get(side).copied().flatten().map(|found| flow.account(side, found));
             let (owner, quality) = known.unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
             interface.owners.add(owner, quality, &share, &said);
         }
@@ -140,7 +156,8 @@ impl Capture {
     pub(super) fn credit_sums(&mut self, interface: &mut Interface, record: &SumsRecord, owning: &Owning) {
         let (start, time) = (self.window_start(), self.time);
         for (mark, sum) in &record.owners {
-            let (owner, quality) = owning.of(*mark).unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
+            let known = owning.of(*mark).map(|found| if mark.passes { PASSING } else { found });
+            let (owner, quality) = known.unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
             let share = Share::of(sum.received, sum.sent, [sum.received_payload, sum.sent_payload]);
             let said = Said {
                 window: interface.window,
@@ -188,7 +205,7 @@ fn credit_forwarded(
         Some((side, (owner, quality))) => (owner, quality, oriented(initiators, side)),
         None => {
             let share = Share { traffic: super::mirror::grown(row), payload: [0; 2] };
-            (OwnerId::FORWARDED, MatchQuality::Kernel, share)
+            (PASSING.0, PASSING.1, share)
         }
     };
     interface.owners.add(owner, quality, &share, said);
@@ -219,6 +236,7 @@ fn settle(
     if !is_local && flow.sides.get(1 - side).is_some_and(Option::is_some) {
         return; // what it moved until now is the other's
     }
+    let (owner, quality) = flow.account(side, (owner, quality));
     let (mut window, mut before) = (flow.share, flow.share_before);
     window.take(coming);
     if flow.window != interface.window {

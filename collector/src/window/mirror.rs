@@ -29,7 +29,10 @@ pub(super) struct Flow {
     pub share_before: Share,
     /// Who holds the initiator's and the responder's socket.
     pub sides: [Option<(OwnerId, MatchQuality)>; 2],
-    /// Of a forwarded flow: which side's packets come in on this interface; unknown while both sides moved the same.
+    /// Whether the bytes of the initiator and the responder count on another interface, where their packets have the
+    /// socket's own addresses.
+    pub passes: [bool; 2],
+    /// Of a forwarded flow: which side's packets come in on this interface.
     pub facing: Option<usize>,
 }
 
@@ -54,13 +57,14 @@ pub(super) fn grown(row: &FlowNews) -> RxTx {
     RxTx { rx: count(all.since(row.sent)), tx: count(row.sent) }
 }
 
-/// Which side's packets the interface received, and the other's it sent. None where both moved the same, and where a
-/// packet went out by the interface it came in by.
-fn facing(row: &FlowNews) -> Option<usize> {
+/// Which side's packets the interface received, and the other's it sent; where both moved the same, by the first packet.
+/// None where a packet went out by the interface it came in by.
+fn facing(row: &FlowNews, identity: &FlowIdentity) -> Option<usize> {
     match (row.sent == row.backward, row.sent == row.forward) {
         (true, false) => Some(0),
         (false, true) => Some(1),
-        _ => None,
+        (true, true) => identity.sends_of_initiator.map(usize::from),
+        (false, false) => None,
     }
 }
 
@@ -119,6 +123,7 @@ impl Mirror {
             share: Share::default(),
             share_before: Share::default(),
             sides: [None; 2],
+            passes: [false; 2],
             facing: None,
         };
         Ok((true, self.put(row.slot, flow)))
@@ -179,7 +184,7 @@ impl Mirror {
 impl Flow {
     /// The side that this interface leads to, as soon as a row tells.
     pub(super) fn learn_facing(&mut self, row: &FlowNews) -> Option<usize> {
-        self.facing = self.facing.or_else(|| facing(row));
+        self.facing = self.facing.or_else(|| facing(row, &self.identity));
         self.facing
     }
 

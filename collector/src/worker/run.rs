@@ -23,6 +23,7 @@ use super::tap::Interface;
 use super::timeline::{Clocks, Timeline};
 use super::watch::Watches;
 use crate::capture::live::OpenError;
+use crate::flows::key::Key;
 pub use connecting::Connection;
 pub(super) use connecting::FirstPackets;
 use connecting::Pace;
@@ -320,6 +321,10 @@ impl Worker<'_> {
     fn follow_owners(&mut self) {
         let Some(owners) = &mut self.owners else { return };
         owners.read();
+        let looked_for =
+            self.interfaces.values().flat_map(|interface| interface.looked_for(&self.timeline, owners));
+        let has = |key: &Key| self.interfaces.values().any(|interface| interface.has_flow(key));
+        owners.are_seen(looked_for.filter(has).collect());
         for interface in self.interfaces.values_mut() {
             interface.follow(&self.timeline, owners);
         }

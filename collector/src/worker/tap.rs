@@ -8,6 +8,7 @@ use super::run::FirstPackets;
 use super::timeline::Timeline;
 use super::watch::{Seen, Watches};
 use crate::capture::live::{BLOCK_TIMEOUT, Lost, OpenError, Tap};
+use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::{Pipeline, Sample, Settings};
@@ -214,6 +215,15 @@ impl Interface {
         self.pipeline.dropped(counters.received, counters.dropped, counters.interface_dropped);
         let margin = if self.tap.is_drained() { STAMP_MARGIN } else { BLOCK_MARGIN };
         self.pipeline.reached(timeline.now().saturating_sub(margin));
+    }
+
+    /// With which tuples packets of its flows are looked for on all interfaces.
+    pub(super) fn looked_for(&self, timeline: &Timeline, news: &Owners) -> Vec<Key> {
+        self.owners.as_ref().map(|cursor| news.looked_for(cursor, timeline.now())).unwrap_or_default()
+    }
+
+    pub(super) fn has_flow(&self, key: &Key) -> bool {
+        self.pipeline.find_flow(key).is_some()
     }
 
     /// Once a tick, before what was counted is told.

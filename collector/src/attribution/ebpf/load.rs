@@ -2,6 +2,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 
 use aya::maps::{Map, MapData};
 use aya::programs::links::{FdLink, LinkError};
@@ -14,6 +15,7 @@ use caps::{CapSet, Capability};
 use nix::unistd::{SysconfVar, sysconf};
 use weir_shared::error::ErrorChain;
 
+use super::connection::{self, Places};
 use super::{EbpfError, Held, Source, cgroup};
 
 /// Compiled from the C source beside it, which says how; relocated by aya for the running kernel.
@@ -21,8 +23,14 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../bpf/weir.bpf.o");
 
 pub(super) const EVENTS: &str = "EVENTS";
 pub(super) const CONTROL: &str = "CONTROL";
-/// The one that can be done without: it names who sends frames past the IP stack.
+/// Which translated connections the reader knows of.
+pub(super) const TRANSLATIONS: &str = "TRANSLATIONS";
+/// The one that can be done without: it names who sends frames past the IP stack, and tells whose addresses
+/// are translated.
 pub(super) const FRAME_SENT: &str = "frame_sent";
+
+/// Where the kernel describes its types.
+const TYPES: &str = "/sys/kernel/btf";
 
 /// A link is always one of several; to ask for that is refused.
 const MODE: CgroupAttachMode = CgroupAttachMode::Single;
@@ -36,9 +44,14 @@ pub(super) fn load() -> Result<Source, EbpfError> {
     let types = Btf::from_sys_fs().map_err(EbpfError::Types)?;
     let root = cgroup::root()?;
     let stack_bytes = stack_bytes();
+    let connection = connection::places(Path::new(TYPES));
+    let Places { tuples, reply, status } = *connection.as_ref().unwrap_or(&Places::default());
     let mut ebpf = EbpfLoader::new()
         .btf(Some(&types))
         .override_global("STACK_BYTES", &stack_bytes, true)
+        .override_global("CONNECTION_TUPLES", &tuples, true)
+        .override_global("CONNECTION_REPLY", &reply, true)
+        .override_global("CONNECTION_STATUS", &status, true)
         .load(OBJECT)
         .map_err(|source| EbpfError::Object { kernel: kernel(), source: Box::new(source) })?;
     let mut attached = vec![attach(&mut ebpf, "sock_create", &root)?];
@@ -53,9 +66,15 @@ pub(super) fn load() -> Result<Source, EbpfError> {
         }
         Err(error) => Some(ErrorChain(&error).to_string()),
     };
+    let without_translations = connection.err().map(|error| ErrorChain(&error).to_string());
+    let translations = match &without_translations {
+        None => Some(shared_map(&mut ebpf, TRANSLATIONS)?.0),
+        Some(_) => None,
+    };
     let (events, events_bytes) = shared_map(&mut ebpf, EVENTS)?;
     let (control, _) = shared_map(&mut ebpf, CONTROL)?;
-    Ok(Source { events, events_bytes, control, without_frames, held: Held::Links { attached } })
+    let held = Held::Links { attached, translations };
+    Ok(Source { events, events_bytes, control, without_frames, without_translations, held })
 }
 
 fn check_capabilities() -> Result<(), EbpfError> {
@@ -162,7 +181,7 @@ fn name_existing(ebpf: &mut Ebpf, types: &Btf) -> Result<(), EbpfError> {
 
 fn shared_map(ebpf: &mut Ebpf, name: &'static str) -> Result<(OwnedFd, usize), EbpfError> {
     match ebpf.take_map(name) {
-        Some(Map::RingBuf(map) | Map::Array(map)) => opened(&map, name),
+        Some(Map::RingBuf(map) | Map::Array(map) | Map::LruHashMap(map)) => opened(&map, name),
         _ => Err(EbpfError::Missing(name)),
     }
 }

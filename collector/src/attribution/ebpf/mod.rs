@@ -6,6 +6,7 @@
 //! that. Where nothing is pinned, one that is root loads for its own lifetime (`load`).
 mod cgroup;
 pub mod command;
+mod connection;
 mod load;
 mod pins;
 
@@ -64,6 +65,8 @@ pub struct Source {
     pub control: OwnedFd,
     /// Why nobody is named who sends frames by an AF_PACKET socket; None where they are.
     without_frames: Option<String>,
+    /// Why translated addresses (NAT) are not followed; None where they are.
+    without_translations: Option<String>,
     held: Held,
 }
 
@@ -71,7 +74,11 @@ pub struct Source {
 #[derive(Debug)]
 enum Held {
     /// Detached when closed.
-    Links { attached: Vec<(&'static str, FdLink)> },
+    Links {
+        attached: Vec<(&'static str, FdLink)>,
+        /// The map whose being pinned says that translated addresses are followed.
+        translations: Option<OwnedFd>,
+    },
     /// Locked against a second reader, who would take half of the news.
     Pins { _locked: nix::fcntl::Flock<std::fs::File> },
 }
@@ -115,17 +122,19 @@ impl Outcome {
 impl Source {
     fn where_from(&self, pin_directory: &Path) -> String {
         let programs = match &self.held {
-            Held::Links { attached } => {
+            Held::Links { attached, .. } => {
                 format!("{} kernel programs, for as long as this collector runs", attached.len())
             }
             Held::Pins { .. } => format!("kernel programs pinned under {}", pin_directory.display()),
         };
-        match &self.without_frames {
-            None => programs,
-            Some(reason) => {
-                format!("{programs}; frames that AF_PACKET sockets send have no owner: {reason}")
-            }
-        }
+        let frames = self.without_frames.iter().map(|reason| {
+            format!("; frames that AF_PACKET sockets send have no owner, translated addresses (NAT) neither: {reason}")
+        });
+        let whole = self.without_frames.is_none();
+        let translations = self.without_translations.iter().filter(|_| whole);
+        let translations =
+            translations.map(|reason| format!("; translated addresses (NAT) have no owner: {reason}"));
+        std::iter::once(programs).chain(frames).chain(translations).collect()
     }
 }
 

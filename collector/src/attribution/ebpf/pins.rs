@@ -10,11 +10,11 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
-use super::load::{self, CONTROL, EVENTS, FRAME_SENT};
+use super::load::{self, CONTROL, EVENTS, FRAME_SENT, TRANSLATIONS};
 use super::{EbpfError, Held, Source};
 
 /// Of the layouts in `weir.bpf.c`; part of the maps' file names, so that no version reads another one's.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Where systemd mounts it, and where we do.
 const USUAL_MOUNT: &str = "/sys/fs/bpf";
 const DIRECTORY_MODE: u32 = 0o750;
@@ -53,7 +53,11 @@ pub(super) fn open(directory: &Path) -> Result<Source, EbpfError> {
     let (control, _) = load::opened(&pinned(directory, CONTROL)?, CONTROL)?;
     let is_whole = directory.join(FRAME_SENT).exists();
     let without_frames = (!is_whole).then(|| "the kernel did not take the program for them".to_owned());
-    Ok(Source { events, events_bytes, control, without_frames, held: Held::Pins { _locked: locked } })
+    let follows = map_file(directory, TRANSLATIONS).exists();
+    let without_translations = (!follows)
+        .then(|| "the kernel did not track connections when `ebpf load` ran; run it again".to_owned());
+    let held = Held::Pins { _locked: locked };
+    Ok(Source { events, events_bytes, control, without_frames, without_translations, held })
 }
 
 fn pinned(directory: &Path, name: &'static str) -> Result<MapData, EbpfError> {
@@ -97,15 +101,19 @@ fn make_directory(directory: &Path, group: u32) -> Result<(), EbpfError> {
 
 fn pin(source: Source, directory: &Path, group: u32) -> Result<usize, EbpfError> {
     let Source { events, control, held, .. } = source;
-    for (name, descriptor) in [(EVENTS, events), (CONTROL, control)] {
+    let Held::Links { attached, translations } = held else { return Err(EbpfError::Missing("links")) };
+    let maps = [(EVENTS, Some(events)), (CONTROL, Some(control)), (TRANSLATIONS, translations)];
+    for (name, descriptor) in maps.into_iter().filter_map(|(name, map)| Some((name, map?))) {
         let path = map_file(directory, name);
         let map = MapData::from_fd(descriptor).map_err(|_| EbpfError::Missing(name))?;
         map.pin(&path).map_err(|error| at(&path, "pin the map")(io::Error::other(error)))?;
+        if name == TRANSLATIONS {
+            continue; // nobody reads it; that it is there says that translated addresses are followed
+        }
         chown(&path, None, Some(group)).map_err(at(&path, "give it to the group"))?;
         std::fs::set_permissions(&path, Permissions::from_mode(MAP_MODE))
             .map_err(at(&path, "set its mode"))?;
     }
-    let Held::Links { attached } = held else { return Err(EbpfError::Missing("links")) };
     let pinned = attached.len();
     for (name, link) in attached {
         let path = directory.join(name);

@@ -14,7 +14,7 @@ fn story(leads_inside: bool) -> Vec<(OwnerId, u64, u64)> {
         step_of(&mut pipeline, &mut traffic, leads_inside, step);
         if step == 2 {
             let slot = pipeline.take_new_flows()[0];
-            pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact });
+            pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact, passes: false });
         }
     }
     rows(&traffic)
@@ -31,8 +31,13 @@ fn behind() -> (Pipeline, Traffic) {
 }
 
 fn step_of(pipeline: &mut Pipeline, traffic: &mut Traffic, leads_inside: bool, step: u64) {
-    let question = datagram(INSIDE, OUTSIDE, 1234, 100);
-    let mut answer = datagram(OUTSIDE, INSIDE, 9999, 300);
+    exchange(pipeline, leads_inside, (100, 300), step);
+    tell(pipeline, traffic, 100, usize::MAX);
+}
+
+fn exchange(pipeline: &mut Pipeline, leads_inside: bool, (asked, answered): (usize, usize), step: u64) {
+    let question = datagram(INSIDE, OUTSIDE, 1234, asked);
+    let mut answer = datagram(OUTSIDE, INSIDE, 9999, answered);
     answer[36..38].copy_from_slice(&1234u16.to_be_bytes());
     for (mut frame, came_in) in [(question, leads_inside), (answer, !leads_inside)] {
         if !came_in {
@@ -41,7 +46,6 @@ fn step_of(pipeline: &mut Pipeline, traffic: &mut Traffic, leads_inside: bool, s
         let wire_length = u32::try_from(frame.len()).unwrap();
         pipeline.packet(Sample { time: START + step * SECOND / 10, wire_length, data: &frame });
     }
-    tell(pipeline, traffic, 100, usize::MAX);
 }
 
 fn rows(traffic: &Traffic) -> Vec<(OwnerId, u64, u64)> {
@@ -105,4 +109,41 @@ fn an_owner_found_after_the_window_has_ended_has_what_its_flow_moved_before() {
     assert!(traffic.take_closed().is_some());
     traffic.assign(&asked[0], OwnerId(30), weir_shared::process::MatchQuality::Exact);
     assert_eq!(rows(&traffic), [(OwnerId(30), 300, 100)]);
+}
+
+#[test]
+fn who_is_behind_a_translated_address_is_named_there_and_counts_where_its_own_is_seen() {
+    for passes in [false, true] {
+        let own = OwnAddresses::new(vec![INSIDE.into()], Some([2, 0, 0, 0, 0, 1]));
+        let mut pipeline = Pipeline::new(1, own, PipelineSettings::default()).unwrap();
+        pipeline.watch_new_flows();
+        let mut traffic = Traffic::new(Settings::default());
+        traffic.interface_opened(1, "eth0", COUNTED);
+        traffic.owner_told(7, OwnerId(20));
+        for step in 0..6u64 {
+            step_of(&mut pipeline, &mut traffic, false, step);
+            if step == 2 {
+                let slot = pipeline.take_new_flows()[0];
+                pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact, passes });
+            }
+        }
+        let owner = if passes { OwnerId::FORWARDED } else { OwnerId(20) };
+        assert_eq!(rows(&traffic), [(owner, 1_800, 600)]);
+        let end = (17, (INSIDE.into(), 1234), (OUTSIDE.into(), 9999));
+        let mut wanted = hashbrown::HashMap::from([(end, [None; 2])]);
+        traffic.owners_of(1, &mut wanted);
+        assert_eq!(wanted[&end][0].map(|(owner, _)| owner), Some(OwnerId(20)));
+    }
+}
+
+#[test]
+fn where_both_sides_move_the_same_the_first_packet_says_where_a_flow_leads() {
+    for (leads_inside, owner) in [(true, OwnerId(20)), (false, OwnerId::FORWARDED)] {
+        let (mut pipeline, mut traffic) = behind();
+        exchange(&mut pipeline, leads_inside, (100, 100), 0);
+        let slot = pipeline.take_new_flows()[0];
+        pipeline.set_owner(slot, true, OwnerMark { owner: 7, quality: Match::Exact, passes: false });
+        tell(&mut pipeline, &mut traffic, 100, usize::MAX);
+        assert_eq!(rows(&traffic).iter().map(|row| row.0).collect::<Vec<_>>(), [owner]);
+    }
 }

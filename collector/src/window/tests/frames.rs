@@ -26,7 +26,7 @@ fn story(from: [u8; 4], to: [u8; 4], answered: bool, told_after: u64) -> Vec<(Ow
         }
         if step == told_after {
             let slot = pipeline.take_new_flows()[0];
-            let mark = OwnerMark { owner: 7, quality: Match::Frames };
+            let mark = OwnerMark { owner: 7, quality: Match::Frames, passes: false };
             let low = pipeline.key_of(slot).unwrap().low().0 == std::net::IpAddr::from(from);
             pipeline.set_owner(slot, low, mark);
         }

@@ -2,12 +2,16 @@
 //!
 //! Packets and news come on different ways. So that both meet in their order, an end keeps its last few owners, each
 //! with the number of the change that brought it, and whoever asks says up to which change it has read packets.
+mod translated;
+
 use std::net::IpAddr;
 
 use super::event::{End, How, SocketEvent};
 use super::remembered::{Bounded, Remembered};
+use crate::attribution::OwnerId;
 use crate::flows::key::Key;
 use crate::flows::record::{Match, OwnerMark};
+use translated::Translated;
 
 /// Ends, sockets and local ends that are remembered.
 const MOST_KEYS: usize = 131_072;
@@ -38,8 +42,17 @@ pub(super) struct Owner {
     pub(super) mark: OwnerMark,
     /// The listener's, for now: who takes the connection is not known yet.
     pub(super) held: bool,
+    /// The socket is behind this machine, which has put other addresses in the place of its own.
+    pub(super) behind: bool,
     /// Since when, nanoseconds since boot.
     pub(super) since: u64,
+}
+
+impl Owner {
+    /// It is not given to a flow at once.
+    pub(super) fn waits(&self) -> bool {
+        self.held || self.behind
+    }
 }
 
 /// What was told of an end.
@@ -77,6 +90,21 @@ enum Local {
 
 type LocalEnd = (u8, IpAddr, u16);
 
+/// Changes as they are made, numbered in their order.
+struct Changes {
+    time: u64,
+    /// The next one's number.
+    next: u64,
+    made: Vec<Change>,
+}
+
+impl Changes {
+    fn push(&mut self, end: End, owner: Owner, foreign: bool) {
+        self.made.push(Change { time: self.time, end, owner, foreign });
+        self.next += 1;
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Book {
     namespace: u64,
@@ -85,6 +113,9 @@ pub(super) struct Book {
     foreign: Remembered<Key, Ends>,
     sockets: Remembered<u64, Socket>,
     local: Remembered<LocalEnd, Local>,
+    /// In this network namespace, and in others.
+    translated: Translated,
+    translated_behind: Translated,
 }
 
 impl Book {
@@ -99,8 +130,12 @@ impl Book {
         let owner = Owner {
             mark: mark(event.how, number, foreign),
             held: event.how == How::Listener,
+            behind: false,
             since: event.time,
         };
+        if !foreign && self.is_own_view(event) {
+            return Vec::new();
+        }
         if let Some(local) = event.local.filter(|_| !foreign && has_local_end(event.how)) {
             self.note_local(local, event.listens, owner);
         }
@@ -117,14 +152,32 @@ impl Book {
                 socket.map(|socket| socket.ends.into_iter().flatten().collect()).unwrap_or_default()
             }
         };
-        let mut changes = Vec::with_capacity(ends.len());
-        for (end, change) in ends.into_iter().zip(first..) {
+        let mut changes = Changes { time: event.time, next: first, made: Vec::with_capacity(ends.len()) };
+        for end in ends {
             let foreign = self.sockets.get(&event.socket).map_or(foreign, |socket| socket.foreign);
-            if let Some(owner) = self.note(end, (owner, event.how), foreign, change) {
-                changes.push(Change { time: event.time, end, owner, foreign });
+            if let Some(owner) = self.note(end, (owner, event.how), foreign, changes.next) {
+                changes.push(end, owner, foreign);
+                self.note_translated(end, owner, foreign, &mut changes);
             }
         }
-        changes
+        changes.made
+    }
+
+    fn latest(&self, end: End) -> Option<Owner> {
+        Self::latest_of(&self.flows, end)
+    }
+
+    fn latest_of(flows: &Remembered<Key, Ends>, end: End) -> Option<Owner> {
+        let [low, high] = flows.get(&end.key)?;
+        Self::version(if end.low { low } else { high }, u64::MAX)
+    }
+
+    fn add_version(flows: &mut Remembered<Key, Ends>, end: End, version: Version) {
+        let [low, high] = flows.get_or_insert(end.key);
+        let versions = if end.low { low } else { high };
+        versions.rotate_right(1);
+        let [first, ..] = versions;
+        *first = version;
     }
 
     /// None where it changes nothing.
@@ -156,9 +209,7 @@ impl Book {
                 owner.mark.quality = Match::Shared;
             }
         }
-        versions.rotate_right(1);
-        let [first, ..] = versions;
-        *first = Version { change, owner };
+        Self::add_version(flows, end, Version { change, owner });
         Some(owner)
     }
 
@@ -239,7 +290,7 @@ impl Book {
 
     /// Whether something was forgotten that could be told again.
     pub(super) fn has_forgotten(&self) -> bool {
-        self.flows.has_forgotten() || self.foreign.has_forgotten()
+        self.flows.has_forgotten() || self.foreign.has_forgotten() || self.translated.has_forgotten()
     }
 }
 
@@ -251,7 +302,7 @@ fn has_local_end(how: How) -> bool {
 fn mark(how: How, owner: u32, foreign: bool) -> OwnerMark {
     let quality = match how {
         How::Kernel => {
-            return OwnerMark { owner: crate::attribution::OwnerId::KERNEL.0, quality: Match::Kernel };
+            return OwnerMark { owner: OwnerId::KERNEL.0, quality: Match::Kernel, ..OwnerMark::default() };
         }
         How::Found | How::Made | How::Accepted | How::Sent => Match::Exact,
         How::Shared => Match::Shared,
@@ -259,7 +310,7 @@ fn mark(how: How, owner: u32, foreign: bool) -> OwnerMark {
         How::Framed => Match::Exact,
         How::Listener => Match::Listener,
     };
-    OwnerMark { owner, quality }
+    OwnerMark { owner, quality, ..OwnerMark::default() }
 }
 
 impl Bounded for Ends {

@@ -1,15 +1,24 @@
 //! What the kernel programs tell, read from the bytes of the ring. The layouts are those of `collector/bpf/weir.bpf.c`.
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod tuple;
+
+use std::net::IpAddr;
 
 use crate::flows::key::Key;
-use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, Tally};
+use crate::flows::record::Tally;
+use tuple::tuple;
 
 const SOCKET_EVENT: u32 = 1;
 const PROGRAM_EVENT: u32 = 2;
 const FRAMES_EVENT: u32 = 3;
+const TRANSLATION_EVENT: u32 = 4;
 const SOCKET_BYTES: usize = 120;
 const PROGRAM_BYTES: usize = 672;
 const FRAMES_BYTES: usize = 88;
+const TRANSLATION_BYTES: usize = 104;
+/// Where the tuple of a socket's event lies, and those of a translation's.
+const SOCKETS_TUPLE: usize = 80;
+const TUPLE_BEFORE: usize = 24;
+const TUPLE_AFTER: usize = 64;
 const PATH_PARTS: usize = 8;
 const PART_BYTES: usize = 48;
 
@@ -80,11 +89,26 @@ pub(super) struct End {
     pub(super) low: bool,
 }
 
+impl End {
+    /// The flow's other end.
+    pub(super) fn other(self) -> Self {
+        Self { low: !self.low, ..self }
+    }
+
+    /// Its address and port.
+    pub(super) fn place(&self) -> (IpAddr, u16) {
+        if self.low { self.key.low() } else { self.key.high() }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SocketEvent {
     /// Nanoseconds since boot.
     pub(super) time: u64,
     pub(super) how: How,
+    /// Told of a packet that the socket has sent: the addresses are those on the wire. Those of one that came in are the
+    /// socket's own, which may be translated ones.
+    pub(super) sent: bool,
     /// A TCP socket that listens: no connection's.
     pub(super) listens: bool,
     pub(super) socket: u64,
@@ -117,10 +141,24 @@ pub(super) struct FramesEvent {
     pub(super) holder: Holder,
 }
 
+/// A connection whose addresses this machine translates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TranslationEvent {
+    /// Nanoseconds since boot.
+    pub(super) time: u64,
+    /// Told of a packet that a socket of the namespace has sent; else of one that was forwarded.
+    pub(super) by_socket: bool,
+    pub(super) network_namespace: u64,
+    /// The initiator's end, as its packets come and as they leave.
+    pub(super) before: End,
+    pub(super) after: End,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Socket(SocketEvent),
     Frames(FramesEvent),
+    Translation(TranslationEvent),
     Program(Box<ProgramEvent>),
 }
 
@@ -133,6 +171,9 @@ impl Event {
                 program_event(bytes).map(|event| Self::Program(Box::new(event)))
             }
             FRAMES_EVENT if bytes.len() == FRAMES_BYTES => frames(bytes).map(Self::Frames),
+            TRANSLATION_EVENT if bytes.len() == TRANSLATION_BYTES => {
+                translation(bytes).map(Self::Translation)
+            }
             _ => None,
         }
     }
@@ -141,6 +182,7 @@ impl Event {
         match self {
             Self::Socket(event) => event.time,
             Self::Frames(event) => event.time,
+            Self::Translation(event) => event.time,
             Self::Program(event) => event.time,
         }
     }
@@ -182,72 +224,31 @@ fn frames(bytes: &[u8]) -> Option<FramesEvent> {
     })
 }
 
+fn translation(bytes: &[u8]) -> Option<TranslationEvent> {
+    Some(TranslationEvent {
+        time: long(bytes, 0)?,
+        by_socket: word(bytes, 12)? != 0,
+        network_namespace: long(bytes, 16)?,
+        before: tuple(bytes, TUPLE_BEFORE)?.end(How::Sent),
+        after: tuple(bytes, TUPLE_AFTER)?.end(How::Sent),
+    })
+}
+
 fn socket(bytes: &[u8]) -> Option<SocketEvent> {
-    let [how, _sent, state, kind] = array(bytes, 12)?;
-    let [protocol, is_ipv6, _, _] = array(bytes, 116)?;
+    let [how, sent, state, kind] = array(bytes, 12)?;
     let how = How::from_number(how)?;
-    let tuple = (protocol != 0).then(|| tuple(bytes, protocol, is_ipv6 != 0)).flatten();
+    let tuple = tuple(bytes, SOCKETS_TUPLE);
     Some(SocketEvent {
         time: long(bytes, 0)?,
         how,
-        listens: protocol == 6 && state == TCP_LISTEN && kind == SOCK_STREAM,
+        sent: sent != 0,
+        listens: tuple.is_some_and(|tuple| tuple.protocol == 6) && state == TCP_LISTEN && kind == SOCK_STREAM,
         socket: long(bytes, 16)?,
         network_namespace: long(bytes, 24)?,
         holder: holder(bytes, 32)?,
         end: tuple.map(|tuple| tuple.end(how)),
-        local: tuple.map(|tuple| (protocol, tuple.local.0, tuple.local.1)),
+        local: tuple.map(|tuple| (tuple.protocol, tuple.local.0, tuple.local.1)),
     })
-}
-
-#[derive(Clone, Copy)]
-struct Tuple {
-    protocol: u8,
-    kind: FlowKind,
-    local: (IpAddr, u16),
-    remote: (IpAddr, u16),
-}
-
-fn tuple(bytes: &[u8], protocol: u8, is_ipv6: bool) -> Option<Tuple> {
-    let [local, remote] = [address(bytes, 80, is_ipv6)?, address(bytes, 96, is_ipv6)?];
-    let [local_port, remote_port] =
-        [u16::from_be_bytes(array(bytes, 112)?), u16::from_be_bytes(array(bytes, 114)?)];
-    // as the flow's key has it: an echo's identifier for both ports, no ports where the key has none
-    let (kind, local_port, remote_port) = match protocol {
-        6 | 17 | 132 => (FlowKind::Flow, local_port, remote_port),
-        1 | 58 => {
-            let message = u16::from_ne_bytes(array(bytes, 114)?);
-            let is_echo = matches!((protocol, message), (1, 0 | 8) | (58, 128 | 129));
-            if is_echo { (FlowKind::Flow, local_port, local_port) } else { (FlowKind::Remnant, 0, 0) }
-        }
-        _ => (FlowKind::Flow, 0, 0),
-    };
-    Some(Tuple { protocol, kind, local: (local, local_port), remote: (remote, remote_port) })
-}
-
-fn address(bytes: &[u8], at: usize, is_ipv6: bool) -> Option<IpAddr> {
-    Some(if is_ipv6 {
-        IpAddr::V6(Ipv6Addr::from(array::<16>(bytes, at)?))
-    } else {
-        IpAddr::V4(Ipv4Addr::from(array::<4>(bytes, at)?))
-    })
-}
-
-impl Tuple {
-    fn end(&self, how: How) -> End {
-        let key = Key::of_identity(&FlowIdentity {
-            initiator: self.local.0,
-            initiator_port: self.local.1,
-            responder: self.remote.0,
-            responder_port: self.remote.1,
-            protocol: self.protocol,
-            kind: self.kind,
-            direction: FlowDirection::Local,
-            first_seen: 0,
-        });
-        // a ping to oneself has the same address and identifier at both ends: the kernel answers at the high one
-        let low = if key.low() == key.high() { how != How::Kernel } else { key.low() == self.local };
-        End { key, low }
-    }
 }
 
 fn program_event(bytes: &[u8]) -> Option<ProgramEvent> {

@@ -1,5 +1,6 @@
 //! Events as the kernel programs write them.
 use super::*;
+use crate::flows::record::FlowKind;
 
 /// As the kernel program writes it.
 pub(in crate::worker::owners) fn told(
@@ -55,6 +56,24 @@ pub(in crate::worker::owners) fn framed(
     bytes
 }
 
+/// As the kernel program writes it: the initiator's end first.
+pub(in crate::worker::owners) fn translated(
+    (time, namespace, by_socket): (u64, u64, bool),
+    protocol: u8,
+    before: (&str, &str),
+    after: (&str, &str),
+) -> Vec<u8> {
+    let socket = |(local, remote)| told((0, How::Made, 0), (0, 0), (0, ""), Some((protocol, local, remote)));
+    let mut bytes = vec![0; TUPLE_BEFORE];
+    bytes[..8].copy_from_slice(&time.to_ne_bytes());
+    bytes[8..12].copy_from_slice(&TRANSLATION_EVENT.to_ne_bytes());
+    bytes[12] = by_socket.into();
+    bytes[16..24].copy_from_slice(&namespace.to_ne_bytes());
+    bytes.extend(&socket(before)[SOCKETS_TUPLE..]);
+    bytes.extend(&socket(after)[SOCKETS_TUPLE..]);
+    bytes
+}
+
 fn end(bytes: &[u8]) -> End {
     let Some(Event::Socket(SocketEvent { end: Some(end), .. })) = Event::read(bytes) else {
         panic!("no end")
@@ -71,6 +90,26 @@ fn both_sockets_of_a_connection_have_the_same_key_and_other_ends() {
     assert_ne!(one.low, two.low);
     let other = end(&told((1, How::Made, 1), (1, 1), who, Some((6, "[fd00::1]:1", "[fd00::2]:2"))));
     assert_eq!(other.key.low(), ("fd00::1".parse().unwrap(), 1));
+}
+
+#[test]
+fn a_translation_has_the_initiators_end_before_and_after() {
+    let bytes = translated(
+        (5, 7, true),
+        17,
+        ("10.0.9.2:5000", "192.0.2.1:53"),
+        ("198.51.100.1:6000", "192.0.2.1:53"),
+    );
+    assert_eq!(bytes.len(), TRANSLATION_BYTES);
+    let Some(Event::Translation(event)) = Event::read(&bytes) else { panic!("no event") };
+    assert_eq!((event.time, event.network_namespace, event.by_socket), (5, 7, true));
+    assert_eq!(event.before.place(), ("10.0.9.2".parse().unwrap(), 5000));
+    assert_eq!(event.after.place(), ("198.51.100.1".parse().unwrap(), 6000));
+    assert_eq!(event.before.other().place(), event.after.other().place());
+    assert_eq!(Event::read(&bytes[..TRANSLATION_BYTES - 1]), None);
+    let mut nothing = bytes;
+    nothing[TUPLE_BEFORE + 36] = 0;
+    assert_eq!(Event::read(&nothing), None);
 }
 
 #[test]

@@ -52,6 +52,11 @@ impl Cursor {
         self.next
     }
 
+    /// Ends that wait and are looked at again now.
+    pub(super) fn due(&self, now: u64) -> impl Iterator<Item = End> {
+        self.waiting.iter().filter(move |waiting| now >= waiting.due).map(|waiting| waiting.end)
+    }
+
     /// Whether something has to be looked at again soon.
     pub(in crate::worker) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty() || self.due != u64::MAX
@@ -122,7 +127,7 @@ impl Owners {
             let Some(Change { end, owner, foreign, .. }) = self.log.get(number) else { return };
             let Some(slot) = flows.pipeline.find_flow(&end.key) else { continue };
             let has_none = flows.pipeline.owner(slot, end.low).quality == Match::None;
-            if has_none && !owner.held && (!foreign || is_forwarded(flows, slot)) {
+            if has_none && !owner.waits() && (!foreign || is_forwarded(flows, slot)) {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
         }
@@ -148,7 +153,7 @@ impl Owners {
         if change.foreign && !is_forwarded(flows, slot) {
             return;
         }
-        if owner.held {
+        if owner.waits() {
             if flows.pipeline.owner(slot, end.low).owner != owner.mark.owner {
                 // another socket's: what it has moved is told before
                 flows.pipeline.set_owner(slot, end.low, OwnerMark::default());
@@ -168,7 +173,7 @@ impl Owners {
         here: bool,
     ) {
         match self.judge(cursor, flows, (slot, end), told) {
-            Some(owner) if !owner.held && is_of(flows, slot, &owner) => {
+            Some(owner) if !owner.waits() && is_of(flows, slot, &owner) => {
                 flows.pipeline.set_owner(slot, end.low, owner.mark);
             }
             None if !here => {} // of an end on another machine nothing is told later
@@ -226,7 +231,8 @@ impl Owners {
         let known = self.owner(cursor, flows, (slot, end));
         let is_decided = match known {
             Some(owner) if owner.held => age >= HELD,
-            Some(owner) => age >= UNTOLD || is_of(flows, slot, &owner),
+            // by then it is known whether its packets are seen behind this machine, too
+            Some(owner) => age >= UNTOLD || !owner.behind && is_of(flows, slot, &owner),
             None => age >= UNTOLD,
         };
         let mark = if is_decided { self.last_resort(flows, end, known) } else { None };
@@ -237,10 +243,12 @@ impl Owners {
 
     /// What is known, the listener included; else whoever alone has the local end.
     fn last_resort(&self, flows: &Flows<'_>, end: End, known: Option<Owner>) -> Option<OwnerMark> {
+        let known = known.map(|Owner { mark, behind, .. }| OwnerMark {
+            passes: behind && self.book.seen_elsewhere(end.key).any(|key| self.seen.contains(&key)),
+            ..mark
+        });
         let in_doubt = flows.timeline.now() < self.doubt_until;
-        known
-            .map(|owner| owner.mark)
-            .or_else(|| if in_doubt { None } else { self.book.by_local_end(end, flows.timeline.boot_now()) })
+        known.or_else(|| if in_doubt { None } else { self.book.by_local_end(end, flows.timeline.boot_now()) })
     }
 }
 

@@ -4,7 +4,7 @@
 //! News and packets come on different ways. An interface's ring hands packets over up to 100 ms late; of a flow that this
 //! machine begins the news is 3 µs older than the first packet, of one that comes in up to 1.5 ms younger. So news waits in
 //! a log (`follow`), and each interface applies it when a later packet passes, or after 300 ms. `book` knows who holds
-//! which end of which flow; `numbers` gives owners small numbers and says what they mean.
+//! which end of which flow, translated addresses (NAT) included; `numbers` gives owners small numbers and says what they mean.
 mod book;
 mod event;
 mod follow;
@@ -16,9 +16,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
 
+use hashbrown::HashSet;
 use weir_sys::ring::{Ring, SharedWords, network_namespace_cookie};
 
 use super::records::Record;
+use crate::flows::key::Key;
 use book::{Book, Change};
 use event::{End, Event, How};
 pub(super) use follow::{Cursor, Flows};
@@ -124,6 +126,8 @@ pub(super) struct Owners {
     lost_told: u64,
     /// Of the timeline, nanoseconds.
     doubt_until: u64,
+    /// Of the tuples that `looked_for` gave, those that an interface has a flow of.
+    seen: HashSet<Key>,
 }
 
 impl Owners {
@@ -154,7 +158,17 @@ impl Owners {
             unreadable: 0,
             lost_told: 0,
             doubt_until: 0,
+            seen: HashSet::new(),
         }
+    }
+
+    /// Before `follow`: with which tuples packets of connections whose ends are due here may be seen elsewhere, too.
+    pub(super) fn looked_for(&self, cursor: &Cursor, now: u64) -> Vec<Key> {
+        cursor.due(now).flat_map(|end| self.book.seen_elsewhere(end.key)).collect()
+    }
+
+    pub(super) fn are_seen(&mut self, seen: HashSet<Key>) {
+        self.seen = seen;
     }
 
     /// Takes in what is in the ring. Comes before packets are read: the news of a packet that is there is there too.
@@ -180,6 +194,11 @@ impl Owners {
                     self.frames.add(&event, self.numbers.of(&event.holder));
                 }
                 Event::Frames(_) => {}
+                Event::Translation(event) => {
+                    for change in self.book.take_translation(&event, self.log.next()) {
+                        self.log.push(change);
+                    }
+                }
                 Event::Socket(event) => {
                     let number = if event.how == How::Kernel { 0 } else { self.numbers.of(&event.holder) };
                     for change in self.book.take(&event, number, self.log.next()) {

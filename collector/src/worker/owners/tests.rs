@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::tests::{framed, told};
+use super::event::tests::{framed, told, translated};
 use super::event::{Event, How};
 use super::frames::FramesRow;
 use super::*;
@@ -25,6 +25,7 @@ struct Worker {
     /// Bytes by the initiator's owner; 0: nobody's yet.
     bytes: BTreeMap<u32, u64>,
     quality: Match,
+    passes: bool,
 }
 
 /// Milliseconds since boot.
@@ -41,7 +42,15 @@ impl Worker {
         let owners = Owners::of(HERE);
         let cursor = owners.cursor(&mut pipeline);
         let timeline = Timeline::new(clocks(0));
-        Self { owners, pipeline, timeline, cursor, bytes: BTreeMap::new(), quality: Match::None }
+        Self {
+            owners,
+            pipeline,
+            timeline,
+            cursor,
+            bytes: BTreeMap::new(),
+            quality: Match::None,
+            passes: false,
+        }
     }
 
     /// At so many milliseconds; the pid is what to expect.
@@ -82,7 +91,7 @@ impl Worker {
     fn credit(&mut self, row: &FlowNews) {
         let [mark, _] = row.owners;
         *self.bytes.entry(mark.owner).or_default() += row.forward.bytes;
-        self.quality = mark.quality;
+        (self.quality, self.passes) = (mark.quality, mark.passes);
         if mark.owner != 0 {
             let before = self.bytes.remove(&0).unwrap_or(0);
             *self.bytes.entry(mark.owner).or_default() += before;
@@ -270,4 +279,44 @@ fn frames_of_no_flow_are_told_by_interface_and_program_after_their_names() {
     let Some(Record::Frames(rows)) = worker.owners.take_record() else { panic!("no frames") };
     assert_eq!((names[0].pid, rows), (100, vec![row(2, 5), row(3, 1)]));
     assert!(!worker.owners.has_news());
+}
+
+#[test]
+fn a_container_is_credited_with_what_leaves_with_our_address_also_where_that_passes_on() {
+    for is_seen in [false, true] {
+        let mut worker = Worker::new();
+        let inside = ("10.0.9.2:1000", "10.0.0.2:53");
+        worker.timeline.advance(clocks(100));
+        // a program here has the same port
+        worker.news(5, How::Sent, 7, Some((17, "10.0.0.1:1000", "10.0.0.9:53")));
+        let bytes =
+            told((9_000_000, How::Sent, 7), (100, HERE + 1), (100, "x"), Some((17, inside.0, inside.1)));
+        let translation = translated((9_001_000, HERE, false), 17, inside, (US.1, US.2));
+        worker.owners.take([bytes, translation].map(|bytes| Event::read(&bytes).unwrap()).into());
+        worker.packets(&[10, 12]);
+        worker.tick(100);
+        assert_eq!(worker.bytes, BTreeMap::from([(0, 200)]));
+        worker.timeline.advance(clocks(300));
+        let looked_for = worker.owners.looked_for(&worker.cursor, worker.timeline.now());
+        assert_eq!(looked_for.len(), 1);
+        worker.owners.are_seen(looked_for.into_iter().filter(|_| is_seen).collect());
+        worker.tick(300);
+        assert_eq!(worker.credited(), [(100, 200)]);
+        assert_eq!((worker.quality, worker.passes), (Match::Exact, is_seen));
+    }
+}
+
+#[test]
+fn what_is_passed_on_for_another_machine_is_not_given_to_who_has_its_port_here() {
+    let mut worker = Worker::new();
+    worker.timeline.advance(clocks(100));
+    worker.news(5, How::Sent, 7, Some((17, "10.0.0.1:1000", "10.0.0.9:53")));
+    let translation = translated((9_000_000, HERE, false), 17, ("192.0.2.7:9", "10.0.0.2:53"), (US.1, US.2));
+    worker.owners.take(vec![Event::read(&translation).unwrap()]);
+    worker.packets(&[10]);
+    for at in (100..=3_400).step_by(100) {
+        worker.tick(at);
+    }
+    assert_eq!(worker.quality, Match::Forwarded);
+    assert_eq!(worker.bytes, BTreeMap::from([(crate::attribution::OwnerId::FORWARDED.0, 100)]));
 }
