@@ -176,13 +176,18 @@ impl Book {
         }
     }
 
-    /// A socket hears with its own addresses what was sent to translated ones, which on the wire are another's.
+    /// A socket hears with its own addresses what was sent to translated ones. A second port for the same peer is a sign of
+    /// it, for it has but one; so is a second address that is another's.
     pub(super) fn is_own_view(&self, event: &SocketEvent) -> bool {
         let Some(end) = event.end.filter(|_| !event.sent) else { return false };
         let is_anothers = self.latest(end).is_some_and(|latest| latest.behind);
         let ends = self.sockets.get(&event.socket).map(|socket| socket.ends);
         let mut ends = ends.iter().flatten().flatten();
-        is_anothers && ends.any(|known| known.other().place() == end.other().place() && *known != end)
+        ends.any(|known| {
+            let ((other_address, other_port), (address, port)) = (known.place(), end.place());
+            known.other().place() == end.other().place()
+                && (other_port != port || is_anothers && other_address != address)
+        })
     }
 
     /// The tuples with which packets of a forwarded connection are seen elsewhere.

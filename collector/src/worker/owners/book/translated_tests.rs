@@ -186,3 +186,18 @@ fn a_container_in_a_container_owns_what_is_translated_twice() {
     reader.socket(INSIDE + 1, 101, How::Sent, true, Some(innermost));
     assert_eq!(reader.owner(SHOWN), Some((101, Match::Exact, true)));
 }
+
+#[test]
+fn what_a_socket_hears_is_not_on_the_wire_where_it_sends_from_another_port() {
+    let mut reader = Reader::new();
+    // nothing is known of translations
+    reader.socket(HERE, 7, How::Sent, true, Some(MOVED));
+    reader.socket(HERE, 7, How::Sent, false, Some(SHOWN));
+    assert_eq!((reader.owner(SHOWN), reader.owner(MOVED)), (None, Some((7, Match::Exact, false))));
+    // one that is spoken to at two addresses has both
+    let [one, two] = [(17, "198.51.100.1:53", "192.0.2.7:99"), (17, "198.51.100.2:53", "192.0.2.7:99")];
+    for tuple in [one, two] {
+        reader.socket(HERE, 8, How::Made, false, Some(tuple));
+        assert_eq!(reader.owner(tuple), Some((8, Match::Exact, false)));
+    }
+}
