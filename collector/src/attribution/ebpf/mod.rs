@@ -189,4 +189,29 @@ mod tests {
         assert_eq!(loaded.as_read("").status(without.clone()).grade, "ebpf");
         assert_eq!(Outcome::default().as_read("no ring").status(without.clone()), without);
     }
+
+    #[test]
+    fn what_the_kernel_did_not_take_stands_behind_where_news_comes_from() {
+        let nothing = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let told = |without_frames: Option<&str>, without_translations: Option<&str>| {
+            let source = Source {
+                events: nothing(),
+                events_bytes: 0,
+                control: nothing(),
+                without_frames: without_frames.map(str::to_owned),
+                without_translations: without_translations.map(str::to_owned),
+                held: Held::Links { attached: Vec::new(), translations: None },
+            };
+            source.where_from(Path::new("/sys/fs/bpf/weir"))
+        };
+        let whole = told(None, None);
+        assert!(!whole.contains("no owner"), "{whole}");
+        assert!(told(None, Some("not tracked")).ends_with("(NAT) have no owner: not tracked"));
+        // without the program that sees frames there is none for translations either
+        let lacks = told(Some("refused"), None);
+        assert!(
+            lacks.contains("AF_PACKET") && lacks.contains("NAT") && lacks.ends_with(": refused"),
+            "{lacks}"
+        );
+    }
 }
