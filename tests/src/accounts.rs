@@ -100,22 +100,35 @@ pub struct Sums {
     pub flows: u64,
     pub local_flows: u64,
     pub owners: u64,
+    /// Of these what the rows say that is known, and what the ledger says.
+    pub known: u64,
+    pub attributed: u64,
 }
 
 impl Sums {
-    fn read(lab: &Lab, interface: &str, captured: u64) -> Self {
+    fn read(lab: &Lab, interface: &str, capture: &Value) -> Self {
+        let captured = capture["bytes"].as_u64().expect("bytes");
+        let processes = list(lab, interface, "processes");
+        let rows = processes["processes"].as_array().expect("processes").iter();
+        let known =
+            rows.filter(|row| row["quality"] != "unknown" && row["name"] != "no_flow").map(both).sum();
         Self {
             captured,
             flows: total(&list(lab, interface, "flows"), "flows"),
             // in the laboratory no address of the monitored machine is reached but through loopback
             local_flows: if interface == "lo" { captured } else { 0 },
-            owners: total(&list(lab, interface, "processes"), "processes"),
+            owners: total(&processes, "processes"),
+            known,
+            attributed: capture["ledger"]["attributed_bytes"].as_u64().expect("attributed bytes"),
         }
     }
 
     fn hold(&self) -> bool {
         // a local flow has two owners
-        self.flows == self.captured && self.owners == self.captured + self.local_flows
+        let is_local = self.local_flows > 0;
+        self.flows == self.captured
+            && self.owners == self.captured + self.local_flows
+            && (self.attributed == self.known || is_local && self.attributed <= self.known)
     }
 }
 
@@ -132,7 +145,7 @@ pub fn add_up(lab: &Lab) {
             .iter()
             .filter_map(|capture| {
                 let name = capture["interface"].as_str().expect("a name");
-                let sums = Sums::read(lab, name, capture["bytes"].as_u64().expect("bytes"));
+                let sums = Sums::read(lab, name, capture);
                 let ledger = ledger_difference(&capture["ledger"]);
                 (!sums.hold() || ledger != 0)
                     .then(|| format!("{name}: {sums:?}, ledger off by {ledger}: {capture}"))

@@ -53,6 +53,11 @@ impl OwnerId {
     pub const NO_FLOW: Self = Self(3);
     /// The first that stands for a process.
     pub const FIRST_PROCESS: Self = Self(16);
+
+    /// Whether it says who or what moved the bytes, the kernel and what only passes through included.
+    pub fn is_known(self) -> bool {
+        self == Self::KERNEL || self == Self::FORWARDED || self >= Self::FIRST_PROCESS
+    }
 }
 
 /// One end of a flow, as the socket on this machine sees it.

@@ -14,6 +14,8 @@ const READINGS_ON_THE_WAY: usize = 2;
 pub struct Ledger {
     kernel_bytes: u64,
     captured_bytes: u64,
+    /// What of it is somebody's, as far as that is known.
+    attributed_bytes: u64,
     lost_bytes: u64,
     /// Differences not settled yet, oldest first, and whether drops grew with them.
     pending: [(i64, bool); READINGS_ON_THE_WAY],
@@ -39,29 +41,45 @@ impl Ledger {
         self.dropped_before = oldest.1;
     }
 
-    /// All since the collector started. Owners are not named in this version: what was captured is unattributed.
+    /// So many more of the captured bytes have an owner who is known.
+    pub fn attribute(&mut self, bytes: u64) {
+        self.attributed_bytes = self.attributed_bytes.saturating_add(bytes).min(self.captured_bytes);
+    }
+
+    /// All since the collector started.
     pub fn total(&self) -> report::Ledger {
         let captured_and_lost = self.captured_bytes.saturating_add(self.lost_bytes);
         report::Ledger {
             kernel_bytes: self.kernel_bytes,
-            attributed_bytes: 0,
-            unattributed_bytes: self.captured_bytes,
+            attributed_bytes: self.attributed_bytes,
+            unattributed_bytes: self.captured_bytes.saturating_sub(self.attributed_bytes),
             lost_bytes: self.lost_bytes,
             outside_bytes: difference(self.kernel_bytes, captured_and_lost),
         }
     }
 
-    /// All since an earlier total of this ledger: a window's part.
-    pub fn since(&self, earlier: &report::Ledger) -> report::Ledger {
+    /// All since an earlier total of this ledger, a window's part; `earlier` is then as if it were of now. Of bytes whose
+    /// owner was found after their window the later windows have no more than they captured themselves, one after the other.
+    pub fn take_since(&self, earlier: &mut report::Ledger) -> report::Ledger {
         let now = self.total();
-        report::Ledger {
+        let captured = self.captured_bytes - captured(earlier).min(self.captured_bytes);
+        let attributed = now.attributed_bytes.saturating_sub(earlier.attributed_bytes).min(captured);
+        let part = report::Ledger {
             kernel_bytes: now.kernel_bytes.saturating_sub(earlier.kernel_bytes),
-            attributed_bytes: now.attributed_bytes.saturating_sub(earlier.attributed_bytes),
-            unattributed_bytes: now.unattributed_bytes.saturating_sub(earlier.unattributed_bytes),
+            attributed_bytes: attributed,
+            unattributed_bytes: captured - attributed,
             lost_bytes: now.lost_bytes.saturating_sub(earlier.lost_bytes),
             outside_bytes: now.outside_bytes.saturating_sub(earlier.outside_bytes),
-        }
+        };
+        let attributed_bytes = earlier.attributed_bytes.saturating_add(attributed);
+        let unattributed_bytes = self.captured_bytes.saturating_sub(attributed_bytes);
+        *earlier = report::Ledger { attributed_bytes, unattributed_bytes, ..now };
+        part
     }
+}
+
+fn captured(ledger: &report::Ledger) -> u64 {
+    ledger.attributed_bytes.saturating_add(ledger.unattributed_bytes)
 }
 
 fn difference(more: u64, less: u64) -> i64 {
@@ -129,22 +147,37 @@ mod tests {
         assert_eq!((ledger.total().lost_bytes, ledger.total().outside_bytes), (200, 50));
     }
 
+    #[test]
+    fn what_is_attributed_after_its_window_counts_in_the_next_ones_as_far_as_there_is_room() {
+        let (mut ledger, mut earlier) = (Ledger::default(), report::Ledger::default());
+        let mut windows = Vec::new();
+        for (captured, attributed) in [(100, 0), (60, 130), (100, 30), (10, 0)] {
+            ledger.observe(captured, captured, false);
+            ledger.attribute(attributed);
+            let part = ledger.take_since(&mut earlier);
+            windows.push((part.attributed_bytes, part.unattributed_bytes));
+        }
+        assert_eq!(windows, [(0, 100), (60, 0), (100, 0), (0, 10)]);
+        assert_eq!(earlier, ledger.total());
+    }
+
     proptest! {
         #[test]
         fn the_equality_holds_after_every_reading(
             readings in prop::collection::vec((0..1u64 << 40, 0..1u64 << 40, any::<bool>()), 1..50)
         ) {
             let mut ledger = Ledger::default();
-            let mut lost = 0;
+            let (mut lost, mut earlier) = (0, report::Ledger::default());
             for (kernel, captured, drops) in readings {
-                let earlier = ledger.total();
                 ledger.observe(kernel, captured, drops);
+                ledger.attribute(captured / 3);
                 let total = ledger.total();
-                let explained = i128::from(total.unattributed_bytes) + i128::from(total.lost_bytes) + i128::from(total.outside_bytes);
+                let explained = i128::from(super::captured(&total)) + i128::from(total.lost_bytes) + i128::from(total.outside_bytes);
                 prop_assert_eq!(i128::from(total.kernel_bytes), explained);
                 prop_assert!(total.lost_bytes >= lost, "loss is never taken back");
                 lost = total.lost_bytes;
-                prop_assert_eq!(ledger.since(&earlier).kernel_bytes, kernel);
+                prop_assert_eq!(ledger.take_since(&mut earlier).kernel_bytes, kernel);
+                prop_assert_eq!(&earlier, &total);
             }
         }
     }

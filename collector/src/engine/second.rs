@@ -24,6 +24,7 @@ pub(super) struct Account {
     pub(super) ledger: counters::Ledger,
     /// At the last tick.
     captured_bytes: u64,
+    attributed_bytes: u64,
     seen_packets: u64,
     dropped_packets: u64,
     /// When the last window closed.
@@ -74,6 +75,9 @@ impl Engine {
                 captured,
                 dropped_packets > 0,
             );
+            let attributed_bytes = self.traffic.attributed_bytes(&capture.name);
+            account.ledger.attribute(attributed_bytes.saturating_sub(account.attributed_bytes));
+            account.attributed_bytes = attributed_bytes;
             facts.push(CaptureFacts {
                 interface: capture.name.clone(),
                 gone: capture.was_open && capture.state == CaptureState::Gone,
@@ -154,9 +158,8 @@ impl Engine {
         for part in &mut window.interfaces {
             let Some(account) = self.accounts.get_mut(&part.interface) else { continue };
             part.kernel = account.kernel.since(account.window_kernel);
-            part.ledger = account.ledger.since(&account.window_ledger);
+            part.ledger = account.ledger.take_since(&mut account.window_ledger);
             account.window_kernel = account.kernel;
-            account.window_ledger = account.ledger.total();
         }
     }
 

@@ -48,6 +48,13 @@ impl Flow {
     fn account(&self, side: usize, found: (OwnerId, MatchQuality)) -> (OwnerId, MatchQuality) {
         if self.passes.get(side).copied().unwrap_or(false) { PASSING } else { found }
     }
+
+    /// Both ends are on this machine, and known.
+    fn is_known_twice(&self) -> bool {
+        let is_known =
+            |side: &Option<(OwnerId, MatchQuality)>| side.is_some_and(|(owner, _)| owner.is_known());
+        self.identity.direction == FlowDirection::Local && self.sides.iter().all(is_known)
+    }
 }
 
 impl Owning {
@@ -114,6 +121,9 @@ impl Capture {
             let known = flow.sides.get(side).copied().flatten().map(|found| flow.account(side, found));
             let (owner, quality) = known.unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
             interface.owners.add(owner, quality, &share, &said);
+        }
+        if flow.is_known_twice() {
+            interface.owners.counted_twice(&initiators);
         }
     }
 
@@ -256,6 +266,9 @@ fn settle(
             interface.owners.add_earlier(owner, quality, &share, &said);
         } else {
             interface.owners.add(owner, quality, &share, &said);
+        }
+        if flow.is_known_twice() {
+            interface.owners.counted_twice(&share);
         }
     }
 }

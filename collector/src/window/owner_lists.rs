@@ -154,6 +154,11 @@ impl Traffic {
         LiveOwners { list: ranked(list, whole), active }
     }
 
+    /// What of an interface's captured bytes, since the start, has an owner who is known.
+    pub fn attributed_bytes(&self, interface: &str) -> u64 {
+        self.interfaces.get(interface).map_or(0, |interface| interface.owners.attributed_bytes())
+    }
+
     /// By bytes, the dead included.
     pub fn owners(&self, query: &OwnerQuery<'_>, directory: &dyn Directory) -> Ranked<OwnerRow> {
         let session = self.owning.session;

@@ -114,6 +114,7 @@ impl Forgotten {
 pub(super) struct Owners {
     accounts: HashMap<OwnerId, Account>,
     forgotten: Forgotten,
+    attributed_bytes: u64,
 }
 
 const MOST_ACCOUNTS: usize = 16_384;
@@ -137,10 +138,27 @@ impl Owners {
         self.forgotten
     }
 
+    /// What of the captured bytes has an owner who is known, each byte once.
+    pub(super) fn attributed_bytes(&self) -> u64 {
+        self.attributed_bytes
+    }
+
+    /// Both ends of a local flow have these bytes in accounts of owners who are known.
+    pub(super) fn counted_twice(&mut self, share: &Share) {
+        self.attributed_bytes = self.attributed_bytes.saturating_sub(hosts::bytes(&share.traffic));
+    }
+
+    fn attribute(&mut self, owner: OwnerId, share: &Share) {
+        if owner.is_known() {
+            self.attributed_bytes = self.attributed_bytes.saturating_add(hosts::bytes(&share.traffic));
+        }
+    }
+
     pub(super) fn add(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
         if self.accounts.len() >= MOST_ACCOUNTS && !self.accounts.contains_key(&owner) {
             self.make_room(said.window);
         }
+        self.attribute(owner, share);
         let account = self.accounts.entry(owner).or_insert_with(|| Account {
             first_seen: said.first_seen,
             quality,
@@ -161,6 +179,7 @@ impl Owners {
     pub(super) fn add_earlier(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
         let nothing = Share::default();
         self.add(owner, quality, &nothing, said);
+        self.attribute(owner, share);
         if let Some(account) = self.accounts.get_mut(&owner) {
             account.total.add(share);
             account.of_session.add(share);
@@ -170,6 +189,9 @@ impl Owners {
     /// What nobody was known for belongs to somebody after all.
     pub(super) fn take(&mut self, owner: OwnerId, share: &Share, window: u64, session: u64) {
         let Some(account) = self.accounts.get_mut(&owner) else { return };
+        if owner.is_known() {
+            self.attributed_bytes = self.attributed_bytes.saturating_sub(hosts::bytes(&share.traffic));
+        }
         account.total.take(share);
         if account.window == window {
             account.grown.take(share);
