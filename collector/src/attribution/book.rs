@@ -299,8 +299,11 @@ impl Attribution {
         match answer {
             Answer::Owner { end, began, asked, verdict } => {
                 let lookup = match verdict {
-                    Verdict::Held { processes, quality } => {
+                    Verdict::Held { processes, quality, for_now: false } => {
                         Lookup::Found(self.owners.of(&processes), quality)
+                    }
+                    Verdict::Held { processes, quality, for_now: true } => {
+                        Lookup::FoundForNow(self.owners.of(&processes), quality)
                     }
                     Verdict::Kernel => Lookup::Found(OwnerId::KERNEL, MatchQuality::Kernel),
                     Verdict::Nobody(reason) => Lookup::Never(reason),

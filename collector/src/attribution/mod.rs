@@ -88,6 +88,8 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     Found(OwnerId, MatchQuality),
+    /// The same, by a port alone: whoever has it has what came until now. Of what comes later, ask again.
+    FoundForNow(OwnerId, MatchQuality),
     /// Being looked up: ask again when [`Attribution::poll`] has returned true.
     Later,
     /// It will not be known; why, in words for the reader.

@@ -38,7 +38,12 @@ pub(super) enum Question {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Held { processes: Vec<Arc<Process>>, quality: MatchQuality },
+    Held {
+        processes: Vec<Arc<Process>>,
+        quality: MatchQuality,
+        /// By a port that the next one may have as well.
+        for_now: bool,
+    },
     Kernel,
     Nobody(&'static str),
 }

@@ -23,7 +23,7 @@ use super::processes::Process;
 use super::questions::{
     Answer, CLOSED, Ends, NO_HOLDER, NOT_READABLE, PATIENCE, Question, TOO_SLOW, Tallies, Verdict,
 };
-use super::sockets::TCP;
+use super::sockets::{Socket, TCP};
 use super::sources::{self, Sources};
 use super::{Mode, SocketEnd};
 use crate::privilege::PrivilegeError;
@@ -238,7 +238,11 @@ impl Refresher {
             Located::Listeners(sockets) => (sockets, MatchQuality::Listener),
             Located::Process(party) => return Some(self.party(&party)),
             Located::Party(process) => {
-                return Some(Verdict::Held { processes: vec![process], quality: MatchQuality::Exact });
+                return Some(Verdict::Held {
+                    processes: vec![process],
+                    quality: MatchQuality::Exact,
+                    for_now: false,
+                });
             }
             Located::Later => return None,
             Located::Kernel => return Some(Verdict::Kernel),
@@ -263,7 +267,8 @@ impl Refresher {
         }
         pids.sort_unstable();
         pids.dedup();
-        self.name(end, pids, quality)
+        let for_now = end.protocol != TCP && !sockets.iter().all(Socket::is_connected);
+        self.name(end, pids, (quality, for_now))
     }
 
     fn party(&mut self, party: &Party) -> Verdict {
@@ -273,10 +278,15 @@ impl Refresher {
             self.known.lives(&process.identity);
             self.next_census = Instant::now();
         }
-        Verdict::Held { processes: vec![process], quality: MatchQuality::Exact }
+        Verdict::Held { processes: vec![process], quality: MatchQuality::Exact, for_now: false }
     }
 
-    fn name(&mut self, end: &SocketEnd, mut pids: Vec<u32>, quality: MatchQuality) -> Option<Verdict> {
+    fn name(
+        &mut self,
+        end: &SocketEnd,
+        mut pids: Vec<u32>,
+        (quality, for_now): (MatchQuality, bool),
+    ) -> Option<Verdict> {
         // the service manager holds the listeners that it has passed on
         if pids.len() > 1 {
             pids.retain(|pid| *pid != 1);
@@ -292,7 +302,7 @@ impl Refresher {
             }
         }
         let quality = if processes.len() > 1 { MatchQuality::Shared } else { quality };
-        Some(Verdict::Held { processes, quality })
+        Some(Verdict::Held { processes, quality, for_now })
     }
 
     /// Before any answer that calls them by their new name.

@@ -135,6 +135,7 @@ impl Engine {
             }
             match self.owners.attribution.lookup_since(&end.end, Some(end.began)) {
                 Lookup::Found(owner, quality) => self.traffic.assign(&end, owner, quality),
+                Lookup::FoundForNow(owner, quality) => self.traffic.assign_for_now(&end, owner, quality),
                 Lookup::Never(reason) => self.nobody(&end, reason),
                 Lookup::Later if now.saturating_duration_since(since) >= PATIENCE => {
                     self.nobody(&end, TOO_LATE);

@@ -4,7 +4,7 @@ use hashbrown::{HashMap, HashSet};
 use weir_shared::process::MatchQuality;
 
 use super::interface::{Capture, Interface};
-use super::mirror::Flow;
+use super::mirror::{Flow, ForNow};
 use super::owners::{Said, Share};
 use crate::attribution::{OwnerId, SocketEnd};
 use crate::flows::protocols::Protocols;
@@ -36,6 +36,10 @@ pub struct OpenEnd {
     pub began: u64,
 }
 
+/// So many nanoseconds after a port's holder was found it is looked for again.
+const HOLDS: u64 = 500_000_000;
+/// Questions about one end that are so many nanoseconds apart are not the same one.
+const APART: u64 = 10_000_000;
 /// Ends that wait to be asked for; what is over stays unknown.
 const MOST_OPEN_ENDS: usize = 16_384;
 
@@ -114,7 +118,7 @@ impl Capture {
             let found = told.or_else(|| by_protocol(&flow.identity, side));
             if let Some((owner, quality)) = found {
                 settle(interface, flow, side, (owner, quality), owning.session, &initiators);
-            } else if is_new && self.open_ends.len() < MOST_OPEN_ENDS {
+            } else if self.open_ends.len() < MOST_OPEN_ENDS && (is_new || flow.asks_again(time)) {
                 self.open_ends.push((row.slot, row.generation, side));
             }
             let share = oriented(&initiators, side);
@@ -142,7 +146,43 @@ impl Capture {
         if flow.is_sent_from_here() {
             return;
         }
+        if let Some(now) = &mut flow.for_now {
+            let before = now.holder.take();
+            (now.since, now.again) = (asked_from(self.time, end), Some(self.time.saturating_add(HOLDS)));
+            if before.is_none_or(|(before, _)| before != found.0) {
+                flow.forget_shares();
+            }
+            if !found.0.is_known() {
+                return;
+            }
+        }
         settle(interface, flow, end.side, found, session, &Share::default());
+    }
+
+    /// The same, by a port that is somebody else's next.
+    pub(super) fn assign_for_now(
+        &mut self,
+        interface: &mut Interface,
+        end: &OpenEnd,
+        found: (OwnerId, MatchQuality),
+        session: u64,
+    ) {
+        let flow = self.mirror.get_mut(end.slot).filter(|flow| flow.generation == end.generation);
+        let Some(flow) = flow.filter(|flow| !flow.is_sent_from_here()) else { return };
+        if !matches!(flow.identity.direction, FlowDirection::Ingress | FlowDirection::Egress) {
+            settle(interface, flow, end.side, found, session, &Share::default());
+            return;
+        }
+        let is_same = flow.for_now.is_none_or(|now| now.holder.is_some_and(|(before, _)| before == found.0));
+        if is_same {
+            settle(interface, flow, end.side, found, session, &Share::default());
+        }
+        if let Some(side) = flow.sides.get_mut(end.side) {
+            *side = None;
+        }
+        flow.forget_shares();
+        let again = Some(self.time.saturating_add(HOLDS));
+        flow.for_now = Some(ForNow { holder: Some(found), since: asked_from(self.time, end), again });
     }
 
     pub(super) fn take_open_ends(&mut self, id: u16) -> Vec<OpenEnd> {
@@ -156,7 +196,7 @@ impl Capture {
                 generation,
                 side,
                 end: socket_end(&flow.identity, side),
-                began: flow.identity.first_seen,
+                began: flow.for_now.map_or(flow.identity.first_seen, |now| now.since),
             })
         });
         open.collect()
@@ -284,6 +324,11 @@ fn nobodys(flow: &Flow, side: usize, share: &Share) -> (OwnerId, Share) {
         FlowDirection::Ingress if side == 0 => (OwnerId::UNKNOWN, share.mirrored()),
         _ => (OwnerId::UNKNOWN, *share),
     }
+}
+
+/// Since when the next question about an end is.
+fn asked_from(now: u64, end: &OpenEnd) -> u64 {
+    now.max(end.began.saturating_add(APART))
 }
 
 fn said(flow: &Flow, window: u64, session: u64, time: u64) -> Said {

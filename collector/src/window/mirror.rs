@@ -29,11 +29,24 @@ pub(super) struct Flow {
     pub share_before: Share,
     /// Who holds the initiator's and the responder's socket.
     pub sides: [Option<(OwnerId, MatchQuality)>; 2],
+    /// At the end that is on this machine, while its side is open.
+    pub for_now: Option<ForNow>,
     /// Whether the bytes of the initiator and the responder count on another interface, where their packets have the
     /// socket's own addresses.
     pub passes: [bool; 2],
     /// Of a forwarded flow: which side's packets come in on this interface.
     pub facing: Option<usize>,
+}
+
+/// Who has the port at an end of a flow, where nothing else tells whose its packets are: datagrams of a socket that is not
+/// connected. Each time that the same program is found there again it has moved what came between.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ForNow {
+    pub holder: Option<(OwnerId, MatchQuality)>,
+    /// When that was found: nanoseconds of the timeline.
+    pub since: u64,
+    /// From when on the next growth has it looked for again; None while it is.
+    pub again: Option<u64>,
 }
 
 /// A slot without a flow.
@@ -81,10 +94,7 @@ impl Mirror {
 
     /// From now on no earlier growth finds an owner: a session begins with nothing.
     pub(super) fn forget_shares(&mut self) {
-        for flow in self.flows.iter_mut().flatten() {
-            flow.share = Share::default();
-            flow.share_before = Share::default();
-        }
+        self.flows.iter_mut().flatten().for_each(Flow::forget_shares);
     }
 
     pub(super) fn flows(&self) -> impl Iterator<Item = &Flow> {
@@ -123,6 +133,7 @@ impl Mirror {
             share: Share::default(),
             share_before: Share::default(),
             sides: [None; 2],
+            for_now: None,
             passes: [false; 2],
             facing: None,
         };
@@ -193,6 +204,25 @@ impl Flow {
         self.identity.direction == FlowDirection::Ingress && matches!(self.sides, [Some(_), _])
     }
 
+    /// What came until now is nobody's for good.
+    pub(super) fn forget_shares(&mut self) {
+        self.share = Share::default();
+        self.share_before = Share::default();
+    }
+
+    /// Whether it is time to look again who has the port.
+    pub(super) fn asks_again(&mut self, time: u64) -> bool {
+        self.for_now.as_mut().is_some_and(|now| now.again.take_if(|again| time >= *again).is_some())
+    }
+
+    /// Who holds the initiator's and the responder's socket, as was found last.
+    pub(super) fn holders(&self) -> [Option<(OwnerId, MatchQuality)>; 2] {
+        let for_now = self.for_now.and_then(|now| now.holder);
+        let [initiator, responder] = self.sides;
+        let [initiator_here, responder_here] = self.identity.direction.here();
+        [initiator.or(for_now.filter(|_| initiator_here)), responder.or(for_now.filter(|_| responder_here))]
+    }
+
     pub(super) fn is_flow(&self) -> bool {
         self.identity.kind == FlowKind::Flow
     }
@@ -205,7 +235,7 @@ impl Flow {
         shown: (RxTx, RxTx),
         directory: &dyn Directory,
     ) -> FlowRow {
-        let [initiator_owner, responder_owner] = self.sides.map(|side| {
+        let [initiator_owner, responder_owner] = self.holders().map(|side| {
             side.map(|(owner, quality)| OwnerReference { quality, ..directory.owner(owner).reference() })
         });
         let tcp = self.tcp.unwrap_or_default();

@@ -89,6 +89,14 @@ impl Traffic {
         capture.assign(interface, end, (owner, quality), self.owning.session);
     }
 
+    /// The owner of an end was found by a port that another program may take next: what came since the same one was found
+    /// there is its own, and of what comes it will be asked again.
+    pub fn assign_for_now(&mut self, end: &OpenEnd, owner: OwnerId, quality: MatchQuality) {
+        let Some(capture) = self.captures.get_mut(&end.capture) else { return };
+        let Some(interface) = self.interfaces.get_mut(&capture.name) else { return };
+        capture.assign_for_now(interface, end, (owner, quality), self.owning.session);
+    }
+
     /// Fills in who holds the ends of these flows, as far as it is known: source's, then destination's.
     pub fn owners_of(&self, capture: u16, wanted: &mut HashMap<Tuple, [Option<Held>; 2]>) {
         let Some(capture) = self.captures.get(&capture) else { return };
@@ -97,7 +105,7 @@ impl Traffic {
             let identity = &flow.identity;
             let initiator = (identity.initiator, identity.initiator_port);
             let responder = (identity.responder, identity.responder_port);
-            let [of_initiator, of_responder] = flow.sides;
+            let [of_initiator, of_responder] = flow.holders();
             if let Some(found) = wanted.get_mut(&(identity.protocol, initiator, responder)) {
                 *found = [of_initiator, of_responder];
             }
