@@ -81,8 +81,8 @@ def last_number(pattern, text):
     return int(found[-1].replace(",", "")) if found else None
 
 
-def stop(process, how=signal.SIGINT, grace=15.0):
-    """Ends a process we started, by its pid."""
+def stop(process, how=signal.SIGTERM, grace=15.0):
+    """Ends a process we started, by its pid. (What was started in the background may ignore SIGINT.)"""
     if process.poll() is None:
         process.send_signal(how)
     try:
