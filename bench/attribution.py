@@ -14,7 +14,6 @@ import collections
 import os
 import re
 import shutil
-import signal
 import struct
 import subprocess
 import time
@@ -198,7 +197,7 @@ def run(network, spec, place, options):
     after = usage(monitor.pid)
     stop(monitor)
     for server in servers:
-        stop(server, signal.SIGTERM)
+        stop(server)
     time.sleep(2)  # tcpdump does not read what is still in its ring once told to stop
     stop(dump)
     moved, stray = truth(capture, log, servers[1].pid)

@@ -34,7 +34,7 @@ def beside(processes):
         yield
     finally:
         for process in processes:
-            stop(process, how=15)
+            stop(process)
 
 
 def spans(network, processes, options):

@@ -246,14 +246,15 @@ impl Locator {
     }
 }
 
+/// Whether nothing but a port says that these sockets are the end's. Loopback addresses are nobody else's.
+pub(super) fn is_by_port(sockets: &[Socket], end: &SocketEnd) -> bool {
+    end.protocol != TCP && !sockets.iter().all(Socket::is_connected) && !end.local.0.is_loopback()
+}
+
 /// Whether more than a port says so: the addresses of both ends do, or an event.
 fn is_certain(located: &Located, end: &SocketEnd) -> bool {
     match located {
-        Located::Sockets(sockets) => {
-            end.protocol == TCP
-                || sockets.iter().all(|socket| socket.is_connected())
-                || end.local.0.is_loopback()
-        }
+        Located::Sockets(sockets) => !is_by_port(sockets, end),
         Located::Listeners(_) | Located::Nowhere(_) => end.local.0.is_loopback(),
         Located::Kernel => true,
         Located::Process(_) | Located::Party(_) | Located::Later => true,

@@ -17,13 +17,13 @@ use super::clocks::Boot;
 use super::events::{Events, Party};
 use super::holders::{Held, Holders};
 use super::known::Known;
-use super::locate::{Located, Locator};
+use super::locate::{Located, Locator, is_by_port};
 use super::parties::Parties;
 use super::processes::Process;
 use super::questions::{
     Answer, CLOSED, Ends, NO_HOLDER, NOT_READABLE, PATIENCE, Question, TOO_SLOW, Tallies, Verdict,
 };
-use super::sockets::{Socket, TCP};
+use super::sockets::TCP;
 use super::sources::{self, Sources};
 use super::{Mode, SocketEnd};
 use crate::privilege::PrivilegeError;
@@ -267,8 +267,7 @@ impl Refresher {
         }
         pids.sort_unstable();
         pids.dedup();
-        let for_now = end.protocol != TCP && !sockets.iter().all(Socket::is_connected);
-        self.name(end, pids, (quality, for_now))
+        self.name(end, pids, (quality, is_by_port(&sockets, end)))
     }
 
     fn party(&mut self, party: &Party) -> Verdict {

@@ -131,58 +131,37 @@ impl Capture {
         }
     }
 
-    /// An owner was found for an end.
+    /// An owner was found for an end; `for_now`: by a port that is somebody else's next.
     pub(super) fn assign(
         &mut self,
         interface: &mut Interface,
         end: &OpenEnd,
-        found: (OwnerId, MatchQuality),
-        session: u64,
-    ) {
-        let Some(flow) = self.mirror.get_mut(end.slot).filter(|flow| flow.generation == end.generation)
-        else {
-            return;
-        };
-        if flow.is_sent_from_here() {
-            return;
-        }
-        if let Some(now) = &mut flow.for_now {
-            let before = now.holder.take();
-            (now.since, now.again) = (asked_from(self.time, end), Some(self.time.saturating_add(HOLDS)));
-            if before.is_none_or(|(before, _)| before != found.0) {
-                flow.forget_shares();
-            }
-            if !found.0.is_known() {
-                return;
-            }
-        }
-        settle(interface, flow, end.side, found, session, &Share::default());
-    }
-
-    /// The same, by a port that is somebody else's next.
-    pub(super) fn assign_for_now(
-        &mut self,
-        interface: &mut Interface,
-        end: &OpenEnd,
-        found: (OwnerId, MatchQuality),
+        (found, for_now): ((OwnerId, MatchQuality), bool),
         session: u64,
     ) {
         let flow = self.mirror.get_mut(end.slot).filter(|flow| flow.generation == end.generation);
         let Some(flow) = flow.filter(|flow| !flow.is_sent_from_here()) else { return };
-        if !matches!(flow.identity.direction, FlowDirection::Ingress | FlowDirection::Egress) {
+        if flow.for_now.is_some_and(|now| now.holder.map(|(holder, _)| holder) != Some(found.0)) {
+            flow.forget_shares();
+        }
+        let has_one_end_here =
+            matches!(flow.identity.direction, FlowDirection::Ingress | FlowDirection::Egress);
+        let for_now = for_now && has_one_end_here;
+        let stays_open = for_now || flow.for_now.is_some() && !found.0.is_known();
+        if for_now || !stays_open {
             settle(interface, flow, end.side, found, session, &Share::default());
-            return;
         }
-        let is_same = flow.for_now.is_none_or(|now| now.holder.is_some_and(|(before, _)| before == found.0));
-        if is_same {
-            settle(interface, flow, end.side, found, session, &Share::default());
+        if stays_open {
+            if let Some(side) = flow.sides.get_mut(end.side) {
+                *side = None;
+            }
+            flow.forget_shares();
+            flow.for_now = Some(ForNow {
+                holder: for_now.then_some(found),
+                since: self.time.max(end.began.saturating_add(APART)),
+                again: Some(self.time.saturating_add(HOLDS)),
+            });
         }
-        if let Some(side) = flow.sides.get_mut(end.side) {
-            *side = None;
-        }
-        flow.forget_shares();
-        let again = Some(self.time.saturating_add(HOLDS));
-        flow.for_now = Some(ForNow { holder: Some(found), since: asked_from(self.time, end), again });
     }
 
     pub(super) fn take_open_ends(&mut self, id: u16) -> Vec<OpenEnd> {
@@ -324,11 +303,6 @@ fn nobodys(flow: &Flow, side: usize, share: &Share) -> (OwnerId, Share) {
         FlowDirection::Ingress if side == 0 => (OwnerId::UNKNOWN, share.mirrored()),
         _ => (OwnerId::UNKNOWN, *share),
     }
-}
-
-/// Since when the next question about an end is.
-fn asked_from(now: u64, end: &OpenEnd) -> u64 {
-    now.max(end.began.saturating_add(APART))
 }
 
 fn said(flow: &Flow, window: u64, session: u64, time: u64) -> Said {

@@ -84,17 +84,19 @@ impl Traffic {
 
     /// The owner of an end was found. What it moved in the open window, and before as far as that is kept, is its own.
     pub fn assign(&mut self, end: &OpenEnd, owner: OwnerId, quality: MatchQuality) {
-        let Some(capture) = self.captures.get_mut(&end.capture) else { return };
-        let Some(interface) = self.interfaces.get_mut(&capture.name) else { return };
-        capture.assign(interface, end, (owner, quality), self.owning.session);
+        self.give(end, ((owner, quality), false));
     }
 
     /// The owner of an end was found by a port that another program may take next: what came since the same one was found
     /// there is its own, and of what comes it will be asked again.
     pub fn assign_for_now(&mut self, end: &OpenEnd, owner: OwnerId, quality: MatchQuality) {
+        self.give(end, ((owner, quality), true));
+    }
+
+    fn give(&mut self, end: &OpenEnd, found: (Held, bool)) {
         let Some(capture) = self.captures.get_mut(&end.capture) else { return };
         let Some(interface) = self.interfaces.get_mut(&capture.name) else { return };
-        capture.assign_for_now(interface, end, (owner, quality), self.owning.session);
+        capture.assign(interface, end, found, self.owning.session);
     }
 
     /// Fills in who holds the ends of these flows, as far as it is known: source's, then destination's.

@@ -145,7 +145,7 @@ impl Owners {
 
     /// Both ends of a local flow have these bytes in accounts of owners who are known.
     pub(super) fn counted_twice(&mut self, share: &Share) {
-        self.attributed_bytes = self.attributed_bytes.saturating_sub(hosts::bytes(&share.traffic));
+        self.less(share);
     }
 
     fn attribute(&mut self, owner: OwnerId, share: &Share) {
@@ -189,9 +189,6 @@ impl Owners {
     /// What nobody was known for belongs to somebody after all.
     pub(super) fn take(&mut self, owner: OwnerId, share: &Share, window: u64, session: u64) {
         let Some(account) = self.accounts.get_mut(&owner) else { return };
-        if owner.is_known() {
-            self.attributed_bytes = self.attributed_bytes.saturating_sub(hosts::bytes(&share.traffic));
-        }
         account.total.take(share);
         if account.window == window {
             account.grown.take(share);
@@ -199,6 +196,13 @@ impl Owners {
         if account.session == session {
             account.of_session.take(share);
         }
+        if owner.is_known() {
+            self.less(share);
+        }
+    }
+
+    fn less(&mut self, share: &Share) {
+        self.attributed_bytes = self.attributed_bytes.saturating_sub(hosts::bytes(&share.traffic));
     }
 
     /// A sixteenth of those that did not grow in this window, the longest at rest.

@@ -172,9 +172,13 @@ impl Book {
         Self::version(if end.low { low } else { high }, u64::MAX)
     }
 
-    fn add_version(flows: &mut Remembered<Key, Ends>, end: End, version: Version) {
+    /// Those of an end, latest first.
+    fn versions(flows: &mut Remembered<Key, Ends>, end: End) -> &mut [Version; MOST_VERSIONS] {
         let [low, high] = flows.get_or_insert(end.key);
-        let versions = if end.low { low } else { high };
+        if end.low { low } else { high }
+    }
+
+    fn add_version(versions: &mut [Version; MOST_VERSIONS], version: Version) {
         versions.rotate_right(1);
         let [first, ..] = versions;
         *first = version;
@@ -189,9 +193,7 @@ impl Book {
         change: u64,
     ) -> Option<Owner> {
         let flows = if foreign { &mut self.foreign } else { &mut self.flows };
-        let ends = flows.get_or_insert(end.key);
-        let [low, high] = ends;
-        let versions = if end.low { low } else { high };
+        let versions = Self::versions(flows, end);
         let [latest, ..] = versions;
         if latest.change != 0 {
             // a reset by the kernel on behalf of a socket that has gone is still its flow's
@@ -209,7 +211,7 @@ impl Book {
                 owner.mark.quality = Match::Shared;
             }
         }
-        Self::add_version(flows, end, Version { change, owner });
+        Self::add_version(versions, Version { change, owner });
         Some(owner)
     }
 

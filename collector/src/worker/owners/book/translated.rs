@@ -170,8 +170,9 @@ impl Book {
         let is_known = |latest: Owner| {
             (latest.mark, latest.held, latest.behind) == (owner.mark, owner.held, owner.behind)
         };
-        if Self::latest_of(flows, end).is_none_or(|latest| !is_known(latest)) {
-            Self::add_version(flows, end, Version { change: changes.next, owner });
+        let versions = Self::versions(flows, end);
+        if Self::version(versions, u64::MAX).is_none_or(|latest| !is_known(latest)) {
+            Self::add_version(versions, Version { change: changes.next, owner });
             changes.push(end, owner, foreign);
         }
     }
