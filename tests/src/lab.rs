@@ -124,11 +124,12 @@ impl Lab {
             let running = self.collector.as_mut().expect("the collector");
             assert!(running.has_ended().is_none(), "the collector ended:\n{}", running.log());
             let status = self.try_status()?;
-            let captures = status["capture"].as_array()?.iter();
-            captures
-                .clone()
-                .any(|capture| capture["interface"] == *self.network.interface && capture["state"] == "up")
-                .then_some(())
+            let captures = status["capture"].as_array()?;
+            let is_up = |capture: &Value| capture["state"] == "up";
+            let watched = captures.iter().find(|capture| capture["interface"] == *self.network.interface);
+            // an interface that is opened later misses what a test sends first
+            let opens = captures.iter().any(|capture| capture["state"] == "error");
+            (watched.is_some_and(is_up) && !opens).then_some(())
         });
     }
 
