@@ -61,7 +61,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn subscription(&self, now: Timestamp) -> Subscription {
+    pub(super) fn subscription(&mut self, now: Timestamp) -> Subscription {
         let updates = self.publisher.updates.subscribe();
         let ids = self.captures.iter().filter_map(|capture| capture.id);
         let seconds = ids.map(|id| self.traffic.seconds(id, usize::MAX)).collect();
@@ -69,7 +69,8 @@ impl Engine {
         Subscription { snapshot: Live::Snapshot { sequence: self.publisher.sequence, now, seconds }, updates }
     }
 
-    fn update(&self, now: Timestamp, with_window: bool) -> Update {
+    fn update(&mut self, now: Timestamp, with_window: bool) -> Update {
+        self.traffic.look(LIVE_ROWS);
         let LiveOwners { list: mut owners, active } =
             self.traffic.live_owners("", LIVE_OWNERS, self.directory());
         self.add_earlier_of_session(&mut owners);

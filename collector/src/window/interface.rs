@@ -8,6 +8,7 @@ use super::crediting::Owning;
 use super::frames::Frames;
 use super::hosts::{self, Hosts, Said};
 use super::mirror::{self, Flow, Mirror};
+use super::moving::Moving;
 use super::owners::Owners;
 use super::{InterfaceTotals, RecordError, Settings, count, rate, timestamp};
 use crate::decode::application::Application;
@@ -93,6 +94,7 @@ pub(super) struct Capture {
     /// At the start of the open window.
     pub before: Counters,
     pub mirror: Mirror,
+    pub moving: Moving,
     /// Flows of the open window whose slot was given to another.
     pub gone: Vec<Flow>,
     pub gone_count: u64,
@@ -123,6 +125,7 @@ impl Capture {
             counters: Counters::default(),
             before: Counters::default(),
             mirror: Mirror::default(),
+            moving: Moving::default(),
             gone: Vec::new(),
             gone_count: 0,
             gone_traffic: RxTx::default(),
@@ -174,6 +177,7 @@ impl Capture {
             self.leaves(old, interface.window, settings.rows);
         }
         self.mirror.grow(&mut row, interface.window, time);
+        self.moving.told(row.slot);
         if let Some(flow) = self.mirror.get(row.slot) {
             let identity = flow.identity;
             let remote = identity.remote();
@@ -264,6 +268,7 @@ impl Capture {
             self.counters = record.counters.clone();
         }
         self.mirror.window_ends();
+        self.moving.window_ends();
         self.gone.clear();
         self.gone_count = 0;
         self.gone_traffic = RxTx::default();

@@ -49,34 +49,19 @@ pub(super) fn live_flows(
     (names, directory): (&Names, &dyn Directory),
     rows: usize,
 ) -> Ranked<FlowRow> {
-    let now = capture.time;
-    let mut slots: Vec<u32> = capture.mirror.active.iter().flatten().copied().collect();
-    slots.sort_unstable();
-    slots.dedup();
-    let mut known = 0;
-    let recent = slots.iter().filter_map(|slot| capture.mirror.get(*slot)).filter(|flow| flow.is_flow());
-    let counted = recent.inspect(|_| known += 1);
-    let all = fastest(
-        counted,
-        |flow| &flow.rate,
-        now,
-        rows,
-        |a, b| {
-            let by_total = hosts::bytes(&b.total).cmp(&hosts::bytes(&a.total));
-            by_total.then_with(|| a.identity.first_seen.cmp(&b.identity.first_seen))
-        },
-    );
+    let found = capture.moving.fastest(&capture.mirror);
+    let all = fastest(found, |flow| &flow.rate, capture.time, rows, |a, b| Flow::by_total(a, b));
     let shown = all.iter().map(|(_, flow)| flow.total).fold(RxTx::default(), plus);
     let list: Vec<_> = all
         .iter()
         .map(|(rate, flow)| flow.row(&capture.name, name(names, flow), (flow.total, *rate), directory))
         .collect();
-    ranked(list, known, minus(capture.captured(), shown))
+    ranked(list, capture.mirror.known(), minus(capture.captured(), shown))
 }
 
 /// The rows that move most now, with their rates; equals by `order`. In a flood most rows cannot be among them, and that
 /// is cheap to see: only the others' rates are worked out.
-fn fastest<'a, T>(
+pub(super) fn fastest<'a, T>(
     all: impl Iterator<Item = T>,
     rate: impl Fn(&T) -> &'a Rate,
     now: u64,

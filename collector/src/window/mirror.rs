@@ -1,11 +1,14 @@
 //! The flows of one opened interface, as its worker told them: by slot and generation.
+use std::cmp::Ordering;
+
 use weir_shared::net::{Direction, Endpoint, Transport};
 use weir_shared::process::{MatchQuality, OwnerReference};
 use weir_shared::report::{FlowRow, RxTx};
 
+use super::chunks::Chunks;
 use super::owners::Share;
 use super::rate::Rate;
-use super::{RecordError, timestamp};
+use super::{RecordError, hosts, timestamp};
 use crate::attribution::{Directory, OwnerId};
 use crate::decode::application::Application;
 use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Tally, TcpNews};
@@ -56,10 +59,12 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Mirror {
     /// By slot, the place in `flows`: of a large table only the flows that were told take room.
     places: Vec<u32>,
-    flows: Vec<Option<Flow>>,
+    flows: Chunks<Option<Flow>>,
     free: Vec<u32>,
     /// Slots whose flow grew in this window, and in the one before.
     pub active: [Vec<u32>; 2],
+    /// How many hold flows, and not packets of none.
+    known: usize,
 }
 
 /// Received and sent parts of a row.
@@ -152,7 +157,15 @@ impl Mirror {
                 u32::try_from(self.flows.len() - 1).unwrap_or(NONE)
             });
         }
-        self.flows.get_mut(*place as usize)?.replace(flow)
+        self.known += usize::from(flow.is_flow());
+        let old = self.flows.get_mut(*place as usize)?.replace(flow)?;
+        self.known -= usize::from(old.is_flow());
+        Some(old)
+    }
+
+    /// How many flows there are.
+    pub(super) fn known(&self) -> usize {
+        self.known
     }
 
     /// Adds a row to its flow, which was introduced.
@@ -181,6 +194,7 @@ impl Mirror {
         let place = self.places.get_mut(slot as usize)?;
         let flow = self.flows.get_mut(*place as usize)?.take()?;
         self.free.push(std::mem::replace(place, NONE));
+        self.known -= usize::from(flow.is_flow());
         Some(flow)
     }
 
@@ -193,6 +207,12 @@ impl Mirror {
 }
 
 impl Flow {
+    /// The one that has moved most comes first, then the older one.
+    pub(super) fn by_total(a: &Self, b: &Self) -> Ordering {
+        let by_total = hosts::bytes(&b.total).cmp(&hosts::bytes(&a.total));
+        by_total.then_with(|| a.identity.first_seen.cmp(&b.identity.first_seen))
+    }
+
     /// The side that this interface leads to, as soon as a row tells.
     pub(super) fn learn_facing(&mut self, row: &FlowNews) -> Option<usize> {
         self.facing = self.facing.or_else(|| facing(row, &self.identity));

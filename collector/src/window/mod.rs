@@ -1,5 +1,6 @@
 //! The collector's side of traffic: folds what the pipelines of all interfaces tell into closed windows, the live view and
 //! totals since the start. What comes in is checked: a worker that was taken over can send anything.
+mod chunks;
 mod closing;
 mod crediting;
 mod frames;
@@ -7,6 +8,7 @@ mod hosts;
 mod interface;
 mod lists;
 mod mirror;
+mod moving;
 mod names;
 pub mod owner_lists;
 mod owners;
@@ -240,6 +242,14 @@ impl Traffic {
             .unwrap_or_default()
     }
 
+    /// Finds the flows that move most now on each interface: `live_flows` gives at most `rows` of them.
+    pub fn look(&mut self, rows: usize) {
+        for capture in self.captures.values_mut() {
+            capture.moving.look(&capture.mirror, capture.time, rows);
+        }
+    }
+
+    /// By recent rate, then bytes, of those that moved most when they were looked for last.
     pub fn live_flows(&self, id: u16, rows: usize, directory: &dyn Directory) -> Ranked<FlowRow> {
         self.captures
             .get(&id)

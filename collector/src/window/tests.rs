@@ -2,6 +2,7 @@
 mod floods;
 mod forwarded;
 mod frames;
+mod moving;
 mod turns;
 
 use std::time::Duration;
