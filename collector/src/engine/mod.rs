@@ -186,9 +186,7 @@ impl Engine {
         let mut tick = Instant::now();
         while !self.stopping {
             let mut wait = tick.saturating_duration_since(Instant::now());
-            if self.owners.is_asking() {
-                wait = wait.min(owners::ASKING);
-            }
+            wait = self.owners.patience().map_or(wait, |patience| wait.min(patience));
             match inputs.recv_timeout(wait) {
                 Ok(input) => self.take(input),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -24,12 +24,13 @@ const THEIRS_FIRST: Duration = Duration::from_millis(3_500);
 /// Ends that are asked about every `ASKING`: a scan of this machine, whose flows no socket here belongs to, must not cost
 /// more than the traffic.
 const AT_ONCE: usize = 100;
-/// Likewise where kernel programs have told what there is to tell.
-const AT_ONCE_BESIDE_PROGRAMS: usize = 20;
+/// Likewise where kernel programs have told what there is to tell: more at once, and rarely.
+const AT_ONCE_BESIDE_PROGRAMS: usize = 200;
+const ASKING_BESIDE_PROGRAMS: Duration = Duration::from_millis(500);
 /// How often what is open is gone through although nothing was answered.
 const PASS: Duration = Duration::from_millis(500);
 /// How often answers are looked for while there are questions.
-pub(super) const ASKING: Duration = Duration::from_millis(50);
+const ASKING: Duration = Duration::from_millis(50);
 /// Ends that wait for an answer; one that comes beyond stays unknown, counted.
 const MOST_OPEN: usize = 32_768;
 const TOO_LATE: &str = "nobody was found to hold its socket in time";
@@ -86,8 +87,13 @@ impl Owners {
         before != self.programs.at_work
     }
 
-    pub(super) fn is_asking(&self) -> bool {
-        !self.open.is_empty()
+    /// How soon answers are to be looked for; None where nothing was asked.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (!self.open.is_empty()).then(|| self.pace())
+    }
+
+    fn pace(&self) -> Duration {
+        if self.programs.at_work { ASKING_BESIDE_PROGRAMS } else { ASKING }
     }
 }
 
@@ -116,7 +122,7 @@ impl Engine {
     /// Asks about ends that are new, and gives those that were answered their owner.
     pub(super) fn find_owners(&mut self) {
         let now = Instant::now();
-        if now.saturating_duration_since(self.owners.asked) < ASKING {
+        if now.saturating_duration_since(self.owners.asked) < self.owners.pace() {
             return;
         }
         self.owners.asked = now;
