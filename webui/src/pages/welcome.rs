@@ -66,11 +66,12 @@ fn summary(captured: &[&InterfaceInfo]) -> String {
 fn interface_list(interfaces: &[&InterfaceInfo], none: &str) -> Markup {
     html! {
         @if interfaces.is_empty() { p.empty { (none) } }
-        dl {
+        dl.places {
             @for interface in interfaces {
                 div {
                     dt { b { (interface.name) } small { (interface.kind) } }
-                    dd { (interface.addresses.join(", ")) small { (interface.reason) } }
+                    dd { (interface.addresses.join(", ")) }
+                    dd { small { (interface.reason) } }
                 }
             }
         }
