@@ -1,6 +1,7 @@
 //! Blocks are built from spans that change no more: windows once they are rolled up, coarser spans once they are trimmed.
 use std::collections::BTreeMap;
 
+use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -80,7 +81,8 @@ impl Store {
 
     /// A block an interface.
     async fn read_blocks(&self, level: Level, spans: &Spans) -> Result<BTreeMap<i64, Block>, StoreError> {
-        let rows = sqlx::query(
+        let starts = serde_json::json!(spans.starts).to_string();
+        let mut rows = sqlx::query(
             "SELECT r.interface_id, r.kind, r.start, r.key, r.name, r.label, r.initiator_owner / 8, \
              r.responder_owner / 8, f.initiator, f.responder, f.protocol, f.initiator_port, f.responder_port \
              FROM json_each(?4) s CROSS JOIN json_each('[1,2,3,4,5,6]') k CROSS JOIN ranked r ON r.level = ?1 AND \
@@ -90,13 +92,13 @@ impl Store {
         .bind(level.number())
         .bind(spans.from)
         .bind(spans.until)
-        .bind(serde_json::json!(spans.starts).to_string())
-        .fetch_all(&self.readers)
-        .await?;
+        .bind(starts)
+        .fetch(&self.readers);
         let mut blocks = BTreeMap::new();
-        for row in &rows {
+        // of many interfaces these are hundreds of thousands
+        while let Some(row) = rows.try_next().await? {
             let block = blocks.entry(row.try_get(0)?).or_insert_with(|| Block::new(&spans.starts));
-            add(block, row)?;
+            add(block, &row)?;
         }
         Ok(blocks)
     }
