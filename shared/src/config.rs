@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use ::config::{Config, Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
+use toml::de::{DeArray, DeTable};
 
 pub use error::{ConfigError, Origin};
 
@@ -155,11 +156,10 @@ impl Origins {
         if let Some(name) = self.variables.get(key) {
             return Origin::Variable(name.clone());
         }
-        match &self.file {
-            Some((path, text)) if sets(text, key) => {
-                Origin::File { path: path.clone(), line: line_of(text, key) }
-            }
-            _ => Origin::Default,
+        let Some((path, text)) = &self.file else { return Origin::Default };
+        match place_of(text, key) {
+            Some(offset) => Origin::File { path: path.clone(), line: Some(line_at(text, offset)) },
+            None => Origin::Default,
         }
     }
 
@@ -208,41 +208,28 @@ impl Origins {
     }
 }
 
-fn sets(text: &str, key: &str) -> bool {
-    let Ok(table) = toml::from_str::<toml::Table>(text) else { return false };
-    let mut value = toml::Value::Table(table);
+/// The byte where `key` is set (as `section.name`, or `table[0].name` in repeated tables): a line of its own, a place in an
+/// inline table, or the header of a table, also of one below it.
+fn place_of(text: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let mut offset = None;
+    let mut table = Some(document.get_ref());
+    let mut list: Option<&DeArray<'_>> = None;
     for part in key.split(['.', '[']).map(|part| part.trim_end_matches(']')) {
-        let next = match &mut value {
-            toml::Value::Table(table) => table.remove(part),
-            toml::Value::Array(items) => {
-                part.parse::<usize>().ok().and_then(|index| items.get(index).cloned())
+        let (at, value) = match (table, list) {
+            (Some(table), _) => {
+                let (name, value) = table.iter().find(|(name, _)| name.get_ref() == part)?;
+                (name.span().start, value)
             }
-            _ => None,
+            (None, Some(list)) => {
+                let item = list.get(part.parse::<usize>().ok()?)?;
+                (item.span().start, item)
+            }
+            (None, None) => return None,
         };
-        let Some(next) = next else { return false };
-        value = next;
+        offset = Some(at);
+        table = value.get_ref().as_table();
+        list = value.get_ref().as_array();
     }
-    true
-}
-
-/// The line that sets `section.name`, found by its text; none for inline and repeated tables.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let mut current = String::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            current = header.trim().to_owned();
-            if current == key {
-                return Some(index + 1);
-            }
-        } else if let Some((left, _)) = line.split_once('=') {
-            let left = left.trim().trim_matches('"');
-            let here = if current.is_empty() { left.to_owned() } else { format!("{current}.{left}") };
-            if here == key || (current == section && left == name) {
-                return Some(index + 1);
-            }
-        }
-    }
-    None
+    offset
 }

@@ -71,7 +71,6 @@ export class TimeChart {
 
   #create(drawn) {
     const box = this.#node.getBoundingClientRect();
-    
     this.#plot = new uPlot({ ...this.#settings(), width: Math.max(100, Math.round(box.width)), height: Math.round(box.height) }, drawn, this.#picture);
   }
 
@@ -85,7 +84,7 @@ export class TimeChart {
       scales: { x: { range: (_, least, most) => this.#range ?? [least, most] }, y: { range: (_, least, most) => this.#extent(least, most) } },
       axes: [
         { ...axisLook(), grid: { show: false }, ticks: { show: false }, size: 24, gap: 6, space: (_, __, ___, ____, width) => (width < 400 ? 48 : 84), values: (_, at, __, ___, step) => at.map((time) => timeLabel(time, step)) },
-        { ...axisLook(), grid: { stroke: () => color("edge"), width: 1 }, ticks: { show: false }, size: 72, gap: 8, space: 56, values: (_, at) => this.#labels(at) },
+        { ...axisLook(), grid: { stroke: () => color("edge"), width: 1 }, ticks: { show: false }, size: 72, gap: 8, space: (plot) => Math.min(56, (plot.bbox.height / devicePixelRatio) * 0.4), values: (_, at) => this.#labels(at) },
       ],
       series: [{}, ...series.map((one) => ({
         label: one.name, width: 1.5, spanGaps: false, points: { size: 4, filter: (plot, at, shown, gaps) => lonely(plot.data[at]) },

@@ -53,6 +53,14 @@ export function count(number, unit = "") {
   return { ...(value < 1_000_000 ? { text: grouped.format(value), unit } : scaled(value, unit ? ` ${unit}` : "")), exact: `${grouped.format(value)} ${unit}`.trim() };
 }
 
+/** A round trip, from microseconds. */
+export function duration(micros) {
+  const exact = `${grouped.format(micros)} µs`;
+  if (micros < 999.5) return { text: String(Math.round(micros)), unit: "µs", exact };
+  if (micros < 999_500) return { text: digits(micros / 1000), unit: "ms", exact };
+  return { text: digits(micros / 1_000_000), unit: "s", exact };
+}
+
 export function percent(share) {
   const value = (share || 0) * 100;
   return { text: value > 0 && value < 1 ? "<1" : String(Math.round(value)), unit: "%", exact: `${value.toFixed(2)} %` };

@@ -1,7 +1,7 @@
 // What the lists of hosts, flows, addresses, windows and days show.
 import { barColumn, bitsColumn, bytesColumn, countColumn, hostColumn, othersRow, textColumn, timeColumn } from "./cells.js";
 import { element, setText } from "./dom.js";
-import { span } from "./format.js";
+import { duration, show, span } from "./format.js";
 import { chosenInterface } from "./live.js";
 import { ownersCell, ownersOf } from "./owner_cells.js";
 
@@ -63,10 +63,10 @@ export function flowList(now) {
     rest: (others) => othersRow(others, others, { protocol: "", direction: "" }),
     columns: [
       { name: "peers", label: "Peers", head: true, sort: (row) => row.name || String(row.responder), draw: peersCell },
-      textColumn("protocol", "Protocol", (row) => [row.protocol, row.application].filter((word, at, all) => word && all.indexOf(word) === at).join(" · "), { drop: 1 }),
+      textColumn("protocol", "Protocol", (row) => [row.protocol, row.application].filter((word, at, all) => word && all.indexOf(word) === at).join(" · "), { kind: "word", drop: 1 }),
       { name: "process", label: "Process", kind: "text", drop: 1, sort: (row) => ownersOf(row), draw: ownersCell },
       textColumn("direction", "", (row) => ARROWS[row.direction] ?? "", { drop: 2, sort: undefined }),
-      textColumn("state", "State", (row) => row.state ?? "", { drop: 2 }),
+      textColumn("state", "State", (row) => row.state ?? "", { kind: "word", drop: 2 }),
       ...(now ? [bitsColumn("rate-in", "▼ now", (row) => row.rx_bits_per_second), bitsColumn("rate-out", "▲ now", (row) => row.tx_bits_per_second, { drop: 1 })] : []),
       roundTripColumn(),
       countColumn("retransmitted", "Resent", (row) => row.retransmitted_segments, { drop: 2 }),
@@ -81,7 +81,7 @@ export function flowList(now) {
 function roundTripColumn() {
   return {
     name: "round-trip", label: "Round trip", number: true, drop: 2, sort: (row) => row.round_trip_micros ?? -1,
-    draw: (cell, row) => setText(cell, row.round_trip_micros ? `${(row.round_trip_micros / 1000).toPrecision(3)} ms` : ""),
+    draw: (cell, row) => show(cell, row.round_trip_micros ? duration(row.round_trip_micros) : { text: "", unit: "" }),
   };
 }
 

@@ -146,6 +146,8 @@ const interfaceTable = new Table(hook("interface-table"), {
   ].map(({ sort, ...column }) => column),
 });
 
+for (const table of [hosts, processes, interfaceTable]) table.say("Waiting for the first figures.");
+
 function note(one) {
   if (one.reason) return one.reason;
   return [one.primary ? "primary" : "", one.in_totals ? "" : "not in totals"].filter(Boolean).join(", ");

@@ -12,7 +12,7 @@ const TONES = { tcp: "tone-1", udp: "tone-2", icmp: "tone-3", icmpv6: "tone-3", 
 const APPLICATION_TONES = { dns: "tone-3", ssh: "tone-4", http: "tone-5", arp: "tone-4" };
 const FLAGS = [[0x02, "SYN"], [0x10, "ACK"], [0x08, "PSH"], [0x01, "FIN"], [0x04, "RST"], [0x20, "URG"]];
 const DIRECTIONS = { ingress: "▼", egress: "▲", local: "↺", forwarded: "⇄" };
-const HEADS = [["Time"], ["Interface", "drop-2"], ["", "drop-1"], ["Source"], ["Destination", "drop-1"], ["Protocol"], ["Length", "num"], ["Process", "text drop-1"], ["Detail", "text drop-1"]];
+const HEADS = [["Time"], ["Interface", "drop-2"], ["", "drop-1"], ["Source"], ["Destination", "drop-1"], ["Protocol"], ["Length", "num"], ["Process", "drop-1"], ["Detail", "text drop-1"]];
 
 const table = hook("packets");
 const body = element("tbody");
@@ -76,18 +76,21 @@ function row(packet) {
   const application = packet.application && packet.application !== packet.protocol ? packet.application : "";
   const word = application || (packet.protocol === "no_flow" ? "other" : packet.protocol);
   const tone = APPLICATION_TONES[application] ?? TONES[packet.protocol] ?? "";
+  const [source, destination] = [end(packet.source, packet.source_mac), end(packet.destination, packet.destination_mac)];
   const cells = [
-    packet.interface, DIRECTIONS[packet.direction] ?? "", null, end(packet.destination, packet.destination_mac),
+    packet.interface, DIRECTIONS[packet.direction] ?? "", null, destination,
     element("span", { class: `badge ${tone}`, title: packet.protocol }, word), null, ownerWords(packet.owner), detail(packet),
   ];
-  const kinds = ["drop-2", "drop-1", "text", "text drop-1", null, "num", "text drop-1", "text drop-1"];
+  const kinds = ["word drop-2", "drop-1", wrapping(source), `${wrapping(destination)} drop-1`, null, "num", "word drop-1", "text drop-1"];
   const node = element("tr", {}, element("th", { scope: "row" }, exactTime(packet.time)), ...cells.map((cell, at) => element("td", { class: kinds[at] }, cell ?? "")));
-  node.children[3].append(end(packet.source, packet.source_mac), element("small", { class: "phone-only" }, `→ ${end(packet.destination, packet.destination_mac)}`));
-  node.children[6].append(element("span", { class: "n" }, String(packet.wire_bytes)), element("span", { class: "u" }, "B"));
+  node.children[3].append(source, element("small", { class: "phone-only" }, `→ ${destination}`));
+  node.children[6].append(element("span", { class: "n" }, packet.wire_bytes.toLocaleString("en")), element("span", { class: "u" }, "B"));
   return node;
 }
 
 const end = (address, mac) => address || mac || "–";
+/** An IPv4 end stays on its line; an IPv6 one is too long for that. */
+const wrapping = (address) => (address.length > 21 ? "text" : "word");
 
 function detail(packet) {
   const flags = packet.protocol === "tcp" ? FLAGS.filter(([bit]) => packet.tcp_flags & bit).map(([, name]) => name).join(" ") : "";

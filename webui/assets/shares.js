@@ -62,7 +62,7 @@ export function showLedger(place, interfaces) {
     sum.lost += ledger.lost_bytes;
     sum.outside += ledger.outside_bytes;
   }
-  if (!place.firstChild) place.append(element("div"), element("dl", { class: "ledger" }, ...LEDGER.map(ledgerRow)));
+  if (place.childElementCount !== 2) place.replaceChildren(element("div"), element("dl", { class: "ledger" }, ...LEDGER.map(ledgerRow)));
   for (const [index, [name]] of LEDGER.entries()) show(place.lastChild.children[index].lastChild, bytes(sum[name]));
   const label = `Of ${phrase(bytes(sum.kernel))} that the kernel counted, ${phrase(bytes(sum.captured))} were captured and ${phrase(bytes(sum.lost))} lost`;
   const parts = LEDGER.slice(1).map(([name, , tone]) => ({ name, value: Math.max(0, sum[name]), tone }));

@@ -100,6 +100,8 @@ function keepQuery(event) {
   choice.search = query.toString();
 }
 
+// the chosen one of many interfaces may be out of sight
+document.querySelector("[data-interfaces] [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 hook("theme-switch")?.addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]));
 for (const button of document.querySelectorAll("[data-theme-choice]")) {
   button.addEventListener("click", () => setTheme(button.dataset.themeChoice));

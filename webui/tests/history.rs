@@ -48,6 +48,7 @@ async fn open(folder: &Path) -> Store {
 async fn settle(store: &Store) {
     while store.roll_up().await.unwrap() > 0 {}
     while store.trim(at(MANY_DAYS).as_millisecond()).await.unwrap() > 0 {}
+    while store.index_search().await.unwrap() > 0 {}
 }
 
 /// Windows by number of ten seconds, each with 40 hosts of its own and two that are in all of them.

@@ -133,7 +133,31 @@ fn every_error_names_where_which_key_which_value_and_what_is_allowed() {
             &[("WEIR_COLLECTOR__SOCKET__PAHT", "/x")],
             "environment variable WEIR_COLLECTOR__SOCKET__PAHT: unknown key `socket.paht`; did you mean `path`?",
         ),
-        ("[[webhook]]\nurl = \"a\"\nport = 1\n", &[], "DIR/collector.toml: unknown key `webhook[0].port`"),
+        (
+            "[[webhook]]\nurl = \"a\"\nport = 1\n",
+            &[],
+            "DIR/collector.toml, line 3: unknown key `webhook[0].port`",
+        ),
+        (
+            "[socket]\n\n[captur.deep]\na = 1\n",
+            &[],
+            "DIR/collector.toml, line 3: unknown key `captur`; did you mean `capture`?",
+        ),
+        (
+            "[capture]\nwindow_seconds = 5\n[capture.intervals]\na = 1\n",
+            &[],
+            "DIR/collector.toml, line 3: unknown key `capture.intervals`; did you mean `interfaces`?",
+        ),
+        (
+            "\ncapture.window_secs = 1\n",
+            &[],
+            "DIR/collector.toml, line 2: unknown key `capture.window_secs`; did you mean `window_seconds`?",
+        ),
+        (
+            "socket = { path = \"/x\", paht = \"/y\" }\n",
+            &[],
+            "DIR/collector.toml, line 1: unknown key `socket.paht`; did you mean `path`?",
+        ),
         ("[[webhook]]\n", &[], "DIR/collector.toml: key `webhook[0].url` is missing"),
     ];
     for (file, variables, expected) in table {

@@ -35,12 +35,24 @@ impl Jobs {
 
     async fn roll_up_when_stored(&self) {
         loop {
-            report("roll-up", roll_up(&self.store).await);
+            report("roll-up", self.roll_up().await);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = self.stored.notified() => {}
             }
             tokio::time::sleep(AFTER_WINDOW).await;
+        }
+    }
+
+    /// All that is there to roll up, then what of it is searched by blocks. Of a history from before there were any
+    /// that is much, and new windows go first.
+    async fn roll_up(&self) -> Result<(), StoreError> {
+        loop {
+            while self.store.roll_up().await? > 0 {}
+            while self.store.trim(Timestamp::now().as_millisecond()).await? > 0 {}
+            if self.store.index_search().await? == 0 || self.stop.is_cancelled() {
+                return Ok(());
+            }
         }
     }
 
@@ -64,12 +76,6 @@ impl Jobs {
             report("cleaning up texts", self.store.prune_terms().await.map(drop));
         }
     }
-}
-
-async fn roll_up(store: &Store) -> Result<(), StoreError> {
-    while store.roll_up().await? > 0 {}
-    while store.trim(Timestamp::now().as_millisecond()).await? > 0 {}
-    Ok(())
 }
 
 async fn prune(store: &Store, limits: &Limits) -> Result<(), StoreError> {

@@ -139,7 +139,7 @@ fn protocols_card() -> Markup {
     html! {
         section.card.order-4 data-live="" {
             (card_head("Protocols", html! { span.dim.right { "last window" } }))
-            div data-protocols {}
+            div data-protocols { (waiting()) }
         }
     }
 }
@@ -148,7 +148,7 @@ fn ledger_card() -> Markup {
     html! {
         section.card.order-6 data-live="" {
             (card_head("Every byte", html! { span.dim.right { "since the collector started" } }))
-            div data-ledger {}
+            div data-ledger { (waiting()) }
         }
     }
 }
@@ -160,6 +160,11 @@ fn interfaces_card() -> Markup {
             table data-interface-table {}
         }
     }
+}
+
+/// Until the first frame; as the tables and charts say it.
+fn waiting() -> Markup {
+    html! { p.empty { "Waiting for the first figures." } }
 }
 
 fn alerts_card() -> Markup {

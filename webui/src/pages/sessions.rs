@@ -6,7 +6,7 @@ use weir_shared::session::{LONGEST_NAME, Session};
 
 use super::layout::{Frame, Section, framed, linked};
 use super::parts::{card_head, in_mark, out_mark};
-use super::view::{SessionsView, Shell};
+use super::view::{Link, SessionsView, Shell};
 
 const FRAME: Frame<'_> = Frame {
     title: "Sessions",
@@ -20,12 +20,16 @@ const NAMED: usize = 15;
 pub fn page(view: &SessionsView) -> Markup {
     let content = html! {
         @if let Some(problem) = &view.problem { p.banner.bad role="alert" { (problem) } }
-        @match &view.running {
-            Some(session) => {
+        @match (&view.running, &view.shell.link) {
+            (Some(session), _) => {
                 p.lead { "The session " b { (session.name) } " has been running since " (moment(session.begin)) "." }
                 (running(view, session))
             }
-            None => {
+            (None, Link::Down { .. }) => {
+                p.lead { "The collector is away, so whether a session is running is not known; none can be started until \
+                    it is back." }
+            }
+            (None, Link::Up { .. }) => {
                 p.lead { "No session is running. A session is a span of time with totals of its own: start one before a \
                     backup or an upgrade, stop it afterwards, and see what that moved." }
                 (start_form(&view.shell))

@@ -4,17 +4,27 @@ use weir_shared::health::InterfaceInfo;
 
 use super::layout::{Frame, framed};
 use super::settings::password_form;
-use super::view::WelcomeView;
+use super::view::{Link, WelcomeView};
 
 const FRAME: Frame<'_> = Frame { title: "Welcome", section: None, script: None, interface_selector: false };
 
 pub fn page(view: &WelcomeView) -> Markup {
     let (captured, left_out): (Vec<_>, Vec<_>) =
         view.interfaces.iter().partition(|interface| interface.captured);
+    let none = |known: &'static str| match &view.shell.link {
+        Link::Up { .. } => known,
+        Link::Down { .. } => "Not known while the collector is away.",
+    };
     let content = html! {
-        section.verdict {
-            i.dot {}
-            p { b { "Weir is watching this machine's network." } " " (summary(&captured)) }
+        @match &view.shell.link {
+            Link::Up { .. } => section.verdict {
+                i.dot {}
+                p { b { "Weir is watching this machine's network." } " " (summary(&captured)) }
+            },
+            Link::Down { reason, .. } => section.verdict.bad {
+                i.dot {}
+                p { b { "Weir is not watching yet." } " The collector is away (" (reason) "). This page says more when it is back." }
+            },
         }
         p.lead {
             "From now on it notes which hosts this machine talks to, how much, and by which protocol. \"Now\" shows the \
@@ -26,13 +36,13 @@ pub fn page(view: &WelcomeView) -> Markup {
                 div.head { h2 { "Captured" } }
                 p.hint { "Every packet on these is counted. Totals over all interfaces leave out those whose packets \
                     would count twice." }
-                (interface_list(&captured, "Nothing is captured yet."))
+                (interface_list(&captured, none("Nothing is captured yet.")))
             }
             section.card {
                 div.head { h2 { "Not captured" } }
                 p.hint { "Interfaces that come up later are taken in by themselves; the collector's configuration \
                     ([capture] interfaces) decides otherwise." }
-                (interface_list(&left_out, "Nothing is left out."))
+                (interface_list(&left_out, none("Nothing is left out.")))
             }
             section.card {
                 div.head { h2 { "What is kept" } }
@@ -66,11 +76,12 @@ fn summary(captured: &[&InterfaceInfo]) -> String {
 fn interface_list(interfaces: &[&InterfaceInfo], none: &str) -> Markup {
     html! {
         @if interfaces.is_empty() { p.empty { (none) } }
-        dl {
+        dl.places {
             @for interface in interfaces {
                 div {
                     dt { b { (interface.name) } small { (interface.kind) } }
-                    dd { (interface.addresses.join(", ")) small { (interface.reason) } }
+                    dd { (interface.addresses.join(", ")) }
+                    dd { small { (interface.reason) } }
                 }
             }
         }

@@ -12,10 +12,11 @@ const FILES: &[(i64, &str, &str)] = &[
     (5, "owners", include_str!("../../../migrations/0005_owners.sql")),
     (6, "sessions", include_str!("../../../migrations/0006_sessions.sql")),
     (7, "owner_reasons", include_str!("../../../migrations/0007_owner_reasons.sql")),
+    (8, "search_index", include_str!("../../../migrations/0008_search_index.sql")),
 ];
 
 /// The newest version this program knows.
-pub(super) const NEWEST: i64 = 7;
+pub(super) const NEWEST: i64 = 8;
 
 pub(super) fn migrator() -> Migrator {
     Migrator::with_migrations(

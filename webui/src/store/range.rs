@@ -56,15 +56,30 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Start of the step that a row of `table` lies in. Days begin at local midnight and are no multiples of anything.
-    pub(super) fn bucket(&self, table: &str) -> String {
-        let Self { level, step_millis: step } = *self;
+    /// The length of a step that is a multiple of its own; None where each span is a step. Days begin at local midnight
+    /// and are no multiples of anything.
+    fn multiple(self) -> Option<i64> {
+        let Self { level, step_millis: step } = self;
         let native = step <= level.millis() && level != Level::Window;
-        if step == 0 || native {
-            format!("{table}.start")
-        } else {
-            format!("{table}.start / {step} * {step}")
+        (step > 0 && !native).then_some(step)
+    }
+
+    /// Start of the step that a row of `table` lies in.
+    pub(super) fn bucket(&self, table: &str) -> String {
+        match self.multiple() {
+            Some(step) => format!("{table}.start / {step} * {step}"),
+            None => format!("{table}.start"),
         }
+    }
+
+    /// Start of the step that a span lies in.
+    pub(super) fn step_of(&self, start: i64) -> i64 {
+        self.multiple().map_or(start, |step| start / step * step)
+    }
+
+    /// Spans whose start is less than this after a step's are in it.
+    pub(super) fn width(&self) -> i64 {
+        self.multiple().unwrap_or(1)
     }
 }
 
@@ -90,7 +105,8 @@ pub struct Held {
 }
 
 impl Held {
-    fn oldest(&self, level: Level) -> Option<i64> {
+    /// The first span of a level.
+    pub(super) fn oldest(&self, level: Level) -> Option<i64> {
         self.oldest.get(level as usize).copied().flatten()
     }
 

@@ -198,6 +198,13 @@ impl Store {
         }
         removed += self
             .remove_batches(
+                "DELETE FROM search_block WHERE id IN (SELECT id FROM search_block WHERE level = ?1 AND last_start < ?2 \
+                 AND ?4 = 0 LIMIT ?3)",
+                (level, before, 0),
+            )
+            .await?;
+        removed += self
+            .remove_batches(
                 "DELETE FROM span WHERE (level, start, interface_id, window_id) IN (SELECT level, start, interface_id, \
                  window_id FROM span WHERE level = ?1 AND start < ?2 AND window_id <= (SELECT window_id FROM \
                  rollup_position) AND ?4 = 0 LIMIT ?3)",

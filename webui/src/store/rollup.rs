@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::columns::PIECES;
 use super::range::Level;
-use super::{Store, StoreError};
+use super::{Store, StoreError, search};
 
 /// Windows a transaction, so that ingest never waits long for the lock.
 const BATCH: i64 = 60;
@@ -61,6 +61,7 @@ impl Store {
                 })
                 .execute(&mut *transaction)
                 .await?;
+            search::forget(&mut transaction, level).await?;
         }
         sqlx::query("UPDATE rollup_position SET window_id = ?1")
             .bind(last)

@@ -8,7 +8,7 @@ use weir_shared::report::{Count, InterfaceWindow, Window};
 
 use super::columns::{self, PIECES, unsigned};
 use super::range::{Level, Plan, Range};
-use super::search::{CONDITION, MATCHED, Search};
+use super::search::Search;
 use super::{Store, StoreError, scope};
 
 /// What a list of spans asks for.
@@ -38,11 +38,6 @@ pub struct Series {
     pub next: Option<Timestamp>,
 }
 
-/// A search in windows looks at this much time before it asks whether it found enough.
-const SLICE_MILLIS: i64 = 7_200_000;
-/// Slices a request may look at; the cursor carries on from there.
-const MOST_SLICES: usize = 12;
-
 impl Store {
     /// Spans of a range with their totals per interface.
     pub async fn series(&self, query: &SeriesQuery) -> Result<Series, StoreError> {
@@ -55,14 +50,18 @@ impl Store {
             let coarse = held.plan_ranked(range);
             plan = if coarse.level > plan.level { coarse } else { plan };
         }
-        let (from, mut to) = range.millis();
+        let (mut from, mut to) = range.millis();
+        // a block may name spans that are gone
+        if let Some(oldest) = held.oldest(plan.level) {
+            from = from.max(oldest);
+        }
         if let Some(before) = query.before {
             to = to.min(before.as_millisecond());
         }
         let spans = Spans { plan, interface: query.interface.as_deref(), from, to };
         let (starts, more) = match Search::new(&query.search) {
-            None => self.starts(&spans, None, query.limit).await?,
-            Some(search) => self.matching_starts(&spans, &search, query.limit).await?,
+            None => self.starts(&spans, query.limit).await?,
+            Some(search) => self.matching_steps(&spans, &search, query.limit).await?,
         };
         let mut windows = self.windows_at(&spans, &starts).await?;
         if query.summed {
@@ -102,32 +101,16 @@ impl Store {
         Ok((range, totals))
     }
 
-    /// Starts of spans, newest first, and where the next page begins.
-    async fn starts(
-        &self,
-        spans: &Spans<'_>,
-        search: Option<&Search>,
-        limit: usize,
-    ) -> Result<(Vec<i64>, Option<i64>), StoreError> {
-        let (table, cte, condition) = match search {
-            None => ("span r", String::new(), "?1 IS NULL AND ?2 IS NULL AND ?3 IS NULL"),
-            Some(_) => (
-                "json_each('[1,2,3,4,5,6]') k CROSS JOIN ranked r ON r.kind = k.value",
-                format!("WITH {MATCHED} "),
-                CONDITION,
-            ),
-        };
+    /// Starts of steps, newest first, and where the next page begins.
+    async fn starts(&self, spans: &Spans<'_>, limit: usize) -> Result<(Vec<i64>, Option<i64>), StoreError> {
         let sql = format!(
-            "{cte}SELECT DISTINCT {bucket} AS bucket FROM {table} WHERE {condition} AND r.level = ?4 AND r.start >= ?5 \
-             AND r.start < ?6 AND {scope} ORDER BY bucket DESC LIMIT ?8",
+            "SELECT DISTINCT {bucket} AS bucket FROM span r WHERE r.level = ?1 AND r.start >= ?2 AND r.start < ?3 AND \
+             {scope} ORDER BY bucket DESC LIMIT ?5",
             bucket = spans.plan.bucket("r"),
-            scope = scope::condition("r.interface_id", 7),
+            scope = scope::condition("r.interface_id", 4),
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut starts: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(search.map(|search| &search.pattern))
-            .bind(search.map(|search| &search.protocols))
-            .bind(search.map(|search| search.port))
             .bind(spans.plan.level.number())
             .bind(spans.from)
             .bind(spans.to)
@@ -143,55 +126,29 @@ impl Store {
         Ok((starts, next))
     }
 
-    /// Looks backwards slice by slice, so that a rare match in years of windows does not hold a reader for seconds.
-    async fn matching_starts(
-        &self,
-        spans: &Spans<'_>,
-        search: &Search,
-        limit: usize,
-    ) -> Result<(Vec<i64>, Option<i64>), StoreError> {
-        let slice = SLICE_MILLIS.max(spans.plan.level.millis().saturating_mul(720));
-        let mut found = Vec::new();
-        let mut to = spans.to;
-        for _ in 0..MOST_SLICES {
-            let from = spans.from.max(to.saturating_sub(slice));
-            let part = Spans { from, to, ..*spans };
-            let (starts, more) = self.starts(&part, Some(search), limit.saturating_sub(found.len())).await?;
-            found.extend(starts);
-            if more.is_some() {
-                return Ok((found, more));
-            }
-            to = from;
-            if from <= spans.from {
-                return Ok((found, None));
-            }
-            if found.len() >= limit {
-                break;
-            }
-        }
-        Ok((found, Some(to)))
-    }
-
     async fn windows_at(&self, spans: &Spans<'_>, starts: &[i64]) -> Result<Vec<Window>, StoreError> {
-        let (Some(&newest), Some(&oldest)) = (starts.first(), starts.last()) else { return Ok(Vec::new()) };
+        if starts.is_empty() {
+            return Ok(Vec::new());
+        }
         let sql = format!(
             "SELECT {bucket} AS bucket, i.name AS interface, i.in_totals AS in_totals, sum(s.length_millis) AS length, \
-             {aggregates} FROM span s CROSS JOIN interface i ON i.id = s.interface_id WHERE s.level = ?1 AND \
-             s.start >= ?2 AND s.start < ?3 AND {scope} AND \
-             bucket IN (SELECT value FROM json_each(?5)) GROUP BY bucket, i.id ORDER BY bucket DESC, i.name",
+             {aggregates} FROM json_each(?5) j CROSS JOIN span s ON s.level = ?1 AND s.start >= max(?2, j.value) AND \
+             s.start < min(?3, j.value + ?6) CROSS JOIN interface i ON i.id = s.interface_id WHERE {scope} \
+             GROUP BY bucket, i.id ORDER BY bucket DESC, i.name",
             bucket = spans.plan.bucket("s"),
             scope = scope::condition("s.interface_id", 4),
             aggregates = PIECES.aggregates,
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(spans.plan.level.number())
-            .bind(oldest.max(spans.from))
-            .bind(newest.saturating_add(spans.plan.step_millis.max(1)).min(spans.to))
+            .bind(spans.from)
+            .bind(spans.to)
             .bind(spans.interface)
             .bind(serde_json::json!(starts).to_string())
+            .bind(spans.plan.width())
             .fetch_all(&self.readers)
             .await?;
-        let mut applications = self.applications_at(spans, oldest, newest).await?;
+        let mut applications = self.applications_at(spans, starts).await?;
         let mut windows: Vec<Window> = Vec::with_capacity(starts.len());
         for row in &rows {
             let start: i64 = row.try_get("bucket")?;
@@ -207,21 +164,23 @@ impl Store {
     async fn applications_at(
         &self,
         spans: &Spans<'_>,
-        oldest: i64,
-        newest: i64,
+        starts: &[i64],
     ) -> Result<BTreeMap<(i64, String), BTreeMap<String, Count>>, StoreError> {
         let sql = format!(
-            "SELECT {bucket} AS bucket, i.name, t.text, sum(r.rx_packets), sum(r.rx_bytes) FROM ranked r \
-             CROSS JOIN interface i ON i.id = r.interface_id CROSS JOIN term t ON t.id = r.key \
-             WHERE r.level = ?1 AND r.kind = 5 AND r.start >= ?2 AND r.start < ?3 AND {scope} GROUP BY bucket, i.id, r.key",
+            "SELECT {bucket} AS bucket, i.name, t.text, sum(r.rx_packets), sum(r.rx_bytes) FROM json_each(?5) j \
+             CROSS JOIN ranked r ON r.level = ?1 AND r.kind = 5 AND r.start >= max(?2, j.value) AND \
+             r.start < min(?3, j.value + ?6) CROSS JOIN interface i ON i.id = r.interface_id \
+             CROSS JOIN term t ON t.id = r.key WHERE {scope} GROUP BY bucket, i.id, r.key",
             bucket = spans.plan.bucket("r"),
             scope = scope::condition("r.interface_id", 4),
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(spans.plan.level.number())
-            .bind(oldest.max(spans.from))
-            .bind(newest.saturating_add(spans.plan.step_millis.max(1)).min(spans.to))
+            .bind(spans.from)
+            .bind(spans.to)
             .bind(spans.interface)
+            .bind(serde_json::json!(starts).to_string())
+            .bind(spans.plan.width())
             .fetch_all(&self.readers)
             .await?;
         let mut applications: BTreeMap<(i64, String), BTreeMap<String, Count>> = BTreeMap::new();
@@ -236,12 +195,13 @@ impl Store {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Spans<'a> {
-    plan: Plan,
-    interface: Option<&'a str>,
-    from: i64,
-    to: i64,
+/// Where a series is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spans<'a> {
+    pub(super) plan: Plan,
+    pub(super) interface: Option<&'a str>,
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 /// The totals of one interface, named.

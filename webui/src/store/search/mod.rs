@@ -1,4 +1,9 @@
 //! Search by part: which ranked rows have a text, an address, a protocol or a port that contains what was typed.
+mod block;
+mod build;
+mod find;
+
+pub(super) use build::forget;
 use weir_shared::net::Transport;
 
 /// What was typed into a search box.
