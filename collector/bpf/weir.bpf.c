@@ -185,6 +185,34 @@ INLINE struct control *control(void)
 	return bpf_map_lookup_elem(&CONTROL, &only);
 }
 
+/* ---- telling ---- */
+
+/* What every event begins with. */
+struct event {
+	u64 time;
+	u32 kind;
+};
+
+/* Room for an event of this kind; 0 where the ring is full, and then it is tried again with the next packet. */
+INLINE void *begin_event(u32 kind, u64 bytes, struct control *control)
+{
+	struct event *event = bpf_ringbuf_reserve(&EVENTS, bytes, 0);
+
+	if (!event) {
+		COUNT(control->ring_full);
+		return 0;
+	}
+	event->time = bpf_ktime_get_boot_ns();
+	event->kind = kind;
+	return event;
+}
+
+INLINE void end_event(void *event, struct control *control)
+{
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	COUNT(control->told);
+}
+
 /* ---- owners ---- */
 
 INLINE void set_owner(struct known *known, struct task_struct *task, u8 how)
@@ -250,14 +278,10 @@ INLINE void tell_program(struct task_struct *task, struct control *control)
 
 	if ((told && *told == generation) || !memory)
 		return;
-	struct program_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct program_event *event = begin_event(PROGRAM_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return;
-	}
-	event->time = bpf_ktime_get_boot_ns();
-	event->kind = PROGRAM_EVENT;
 	event->program = program;
 
 	struct file *executable = memory->exe_file;
@@ -278,9 +302,8 @@ INLINE void tell_program(struct task_struct *task, struct control *control)
 	if (bpf_probe_read_user(event->arguments, bytes & (ARGUMENTS_BYTES - 1), (void *)memory->arg_start))
 		bytes = 0;
 	event->arguments_bytes = bytes;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	end_event(event, control);
 	bpf_map_update_elem(&PROGRAMS, &program, &generation, 0);
-	COUNT(control->told);
 }
 
 /* ---- packets ---- */
@@ -356,26 +379,19 @@ INLINE u32 hash_of(const struct tuple *tuple)
 INLINE int tell_socket(const struct known *known, const struct tuple *tuple, const struct bpf_sock *socket, int sent,
 		       struct control *control)
 {
-	struct socket_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct socket_event *event = begin_event(SOCKET_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return 0;
-	}
-	*event = (struct socket_event){
-		.time = bpf_ktime_get_boot_ns(),
-		.kind = SOCKET_EVENT,
-		.how = known->how,
-		.sent = sent,
-		.state = socket ? socket->state : 0,
-		.type = socket ? socket->type : 0,
-		.socket = known->socket,
-		.network_namespace = known->network_namespace,
-		.owner = known->owner,
-		.tuple = *tuple,
-	};
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	COUNT(control->told);
+	event->how = known->how;
+	event->sent = sent;
+	event->state = socket ? socket->state : 0;
+	event->type = socket ? socket->type : 0;
+	event->socket = known->socket;
+	event->network_namespace = known->network_namespace;
+	event->owner = known->owner;
+	event->tuple = *tuple;
+	end_event(event, control);
 	if (control->translations_second) {
 		/* these addresses are a socket's now; if they are a translated connection's again, that is news */
 		struct translated place = { .tuple = *tuple, .network_namespace = known->network_namespace };
@@ -532,21 +548,16 @@ INLINE void on_frame_without_tuple(struct known *known, const struct sk_buff *fr
 		COUNT(control->too_many);
 		return;
 	}
-	struct frames_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct frames_event *event = begin_event(FRAMES_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return;
-	}
-	event->time = bpf_ktime_get_boot_ns();
-	event->kind = FRAMES_EVENT;
 	event->interface = known->interface;
 	event->frames = known->frames;
 	event->bytes = known->bytes;
 	event->network_namespace = interface->nd_net.net->net_cookie;
 	event->owner = known->owner;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	COUNT(control->told);
+	end_event(event, control);
 	known->frames = known->bytes = 0;
 }
 
@@ -624,16 +635,13 @@ INLINE void tell_translation(struct translation_event *told, struct control *con
 		COUNT(control->no_storage);
 		return;
 	}
-	struct translation_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct translation_event *event = begin_event(TRANSLATION_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return;
-	}
-	told->time = bpf_ktime_get_boot_ns();
+	told->time = event->time;
 	*event = *told;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	COUNT(control->told);
+	end_event(event, control);
 
 	struct translation known = { .other = after_print, .generation = generation };
 
