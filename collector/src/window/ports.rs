@@ -193,13 +193,14 @@ impl Capture {
         let time = self.time;
         let Some(flow) = self.asked_for(end) else { return };
         let now = flow.for_now.as_deref().filter(|now| now.hold.is_some() && now.hold == end.hold);
-        if let Some(found) = now.and_then(|now| now.holder)
-            && flow.last_seen <= until.saturating_add(SLACK)
-        {
-            settle(interface, flow, end.side, found, session, &Share::default());
-            flow.open_again(end.side);
-        }
-        flow.nobody_for_now(end, time);
+        let holder = now.and_then(|now| now.holder).filter(|_| flow.last_seen <= until.saturating_add(SLACK));
+        let Some(found) = holder else { return flow.nobody_for_now(end, time) };
+        settle(interface, flow, end.side, found, session, &Share::default());
+        flow.open_again(end.side);
+        flow.forget_shares();
+        // what it moved last may not be told yet
+        flow.for_now = Some(ForNow::of(Some(found), end.hold, end, time).into());
+        self.mirror.due.add(time.saturating_add(HOLDS), (end.slot, end.generation, end.side));
     }
 
     /// Ends that have come to rest since their port's holder was found.

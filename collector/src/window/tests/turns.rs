@@ -176,3 +176,22 @@ fn a_row_that_may_have_packets_from_before_is_nobodys() {
     story.find(30, SECOND_ONE, 8);
     assert_eq!(story.accounts(), [1, 2, 6]);
 }
+
+#[test]
+fn what_is_told_late_of_a_socket_that_was_closed_is_its_holders_too() {
+    let mut story = Story::new();
+    story.find(20, FIRST, 7);
+    story.send(22, 5);
+    story.rest(30);
+    let until = START + 33 * TENTH;
+    let end = story.asked();
+    story.traffic.assign_until(&end, until);
+    for (tenth, rest, expected) in [(33, 40, [7, 0, 0]), (46, 60, [7, 0, 1])] {
+        story.send(tenth, 1);
+        story.rest(rest);
+        let end = story.asked();
+        assert_eq!(end.hold, Some(PortHold::of(7)));
+        story.traffic.assign_until(&end, until);
+        assert_eq!(story.accounts(), expected);
+    }
+}
