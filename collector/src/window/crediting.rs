@@ -71,6 +71,7 @@ impl Owning {
             Match::Shared => MatchQuality::Shared,
             Match::Kernel => return Some((OwnerId::KERNEL, MatchQuality::Kernel)),
             Match::Forwarded => return Some(PASSING),
+            Match::Several => return Some((OwnerId::UNKNOWN, MatchQuality::Unknown)),
         };
         self.marks.get(&mark.owner).map(|owner| (*owner, quality))
     }
@@ -179,7 +180,7 @@ impl Capture {
 /// group in another's name, as DHCP clients do, is its own, and nobody's here who would receive it.
 fn counted(flow: &Flow, row: &FlowNews, owning: &Owning) -> [bool; 2] {
     let [mark, _] = row.owners;
-    let is_frames = mark.quality == Match::Frames && owning.of(mark).is_some();
+    let is_frames = matches!(mark.quality, Match::Frames | Match::Several) && owning.of(mark).is_some();
     let comes_in = flow.identity.direction == FlowDirection::Ingress;
     if comes_in && (is_frames || flow.is_sent_from_here()) {
         [true, false]

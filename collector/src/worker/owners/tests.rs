@@ -320,3 +320,21 @@ fn what_is_passed_on_for_another_machine_is_not_given_to_who_has_its_port_here()
     assert_eq!(worker.quality, Match::Forwarded);
     assert_eq!(worker.bytes, BTreeMap::from([(crate::attribution::OwnerId::FORWARDED.0, 100)]));
 }
+
+#[test]
+fn frames_of_one_tuple_are_each_senders_in_its_turn_and_nobodys_when_those_are_too_many() {
+    let mut worker = Worker::new();
+    for (at, how, pid) in [
+        (1_000, How::Framed, 11),
+        (1_010, How::Framed, 12),
+        (1_020, How::Framed, 11),
+        (1_030, How::Several, 12),
+        (1_040, How::Framed, 12),
+    ] {
+        worker.news(at, how, pid, Some(US));
+    }
+    worker.packets(&[1_001, 1_002, 1_011, 1_021, 1_031, 1_032, 1_041]);
+    worker.tick(1_042);
+    // 0: of no pid
+    assert_eq!(worker.credited(), [(11, 300), (12, 200), (0, 200)]);
+}
