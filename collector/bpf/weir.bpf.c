@@ -156,7 +156,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
+	__uint(max_entries, 131072); /* the loader takes fewer where fewer connections are tracked */
 	__type(key, struct place);
 	__type(value, struct translation);
 } TRANSLATIONS SEC(".maps");
