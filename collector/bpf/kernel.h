@@ -159,10 +159,13 @@ struct net_device {
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
-	u32 len, tail;          /* tail: offset from head */
+	u32 len, tail, end;     /* tail, end: offsets from head */
 	u16 network_header;     /* likewise */
-	u8 *head;
+	u8 *head, *data;
 	unsigned long _nfct;    /* struct nf_conn, its last bits aside; not there without CONFIG_NF_CONNTRACK */
+};
+struct skb_shared_info { /* lies at a buffer's end */
+	void *destructor_arg;
 };
 
 struct bpf_iter_meta {

@@ -31,6 +31,7 @@ enum how {
 	ACCEPTED, /* took it with accept(2) */
 	SENT,     /* has sent on it */
 	FRAMED,   /* has sent frames on it, of whatever addresses: the socket has none */
+	SEVERAL,  /* several programs send frames of the 5-tuple in turns, too quickly to tell of each */
 };
 
 enum kind { SOCKET_EVENT = 1, PROGRAM_EVENT = 2, FRAMES_EVENT = 3, TRANSLATION_EVENT = 4 };
@@ -119,16 +120,25 @@ struct control {
 	u32 translations, pad_2;
 };
 
-/* One of a translated connection's tuples, and a fingerprint of the other. */
-struct translated {
-	struct tuple tuple; /* pad[0]: how its packets look before, after */
+/* A tuple in its network namespace. */
+struct place {
+	struct tuple tuple; /* pad[0]: of a translated connection's, how its packets look before, after */
 	u64 network_namespace;
 };
+
+/* Of a translated connection's tuple, a fingerprint of the other. */
 struct translation {
 	u64 other;
 	u32 generation, pad;
 };
 enum { BEFORE = 1, AFTER = 2 };
+
+/* Who has sent frames of a tuple last. */
+struct sender {
+	struct program program; /* start 0: several, or not told */
+	u64 second;             /* the one that `turns` counts in */
+	u32 turns, generation;
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -146,10 +156,17 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct translated);
+	__uint(max_entries, 131072); /* the loader takes fewer where fewer connections are tracked */
+	__type(key, struct place);
 	__type(value, struct translation);
 } TRANSLATIONS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct place);
+	__type(value, struct sender);
+} SENDERS SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -177,12 +194,44 @@ const volatile u32 CONNECTION_TUPLES = 0, CONNECTION_REPLY = 0, CONNECTION_STATU
 /* More peers than this in a second on one socket are not told; the reader then goes by the local end. */
 #define MOST_TOLD_A_SECOND 256
 
+/* Turns that programs take with frames of one tuple in a second and that are told. A frame and news of another one's are
+ * microseconds apart: with few of them hardly a frame is taken for the other's. */
+#define MOST_TURNS_A_SECOND 16
+
 #define COUNT(counter) __sync_fetch_and_add(&(counter), 1)
 
 INLINE struct control *control(void)
 {
 	u32 only = 0;
 	return bpf_map_lookup_elem(&CONTROL, &only);
+}
+
+/* ---- telling ---- */
+
+/* What every event begins with. */
+struct event {
+	u64 time;
+	u32 kind;
+};
+
+/* Room for an event of this kind; 0 where the ring is full, and then it is tried again with the next packet. */
+INLINE void *begin_event(u32 kind, u64 bytes, struct control *control)
+{
+	struct event *event = bpf_ringbuf_reserve(&EVENTS, bytes, 0);
+
+	if (!event) {
+		COUNT(control->ring_full);
+		return 0;
+	}
+	event->time = bpf_ktime_get_boot_ns();
+	event->kind = kind;
+	return event;
+}
+
+INLINE void end_event(void *event, struct control *control)
+{
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	COUNT(control->told);
 }
 
 /* ---- owners ---- */
@@ -250,14 +299,10 @@ INLINE void tell_program(struct task_struct *task, struct control *control)
 
 	if ((told && *told == generation) || !memory)
 		return;
-	struct program_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct program_event *event = begin_event(PROGRAM_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return;
-	}
-	event->time = bpf_ktime_get_boot_ns();
-	event->kind = PROGRAM_EVENT;
 	event->program = program;
 
 	struct file *executable = memory->exe_file;
@@ -278,9 +323,8 @@ INLINE void tell_program(struct task_struct *task, struct control *control)
 	if (bpf_probe_read_user(event->arguments, bytes & (ARGUMENTS_BYTES - 1), (void *)memory->arg_start))
 		bytes = 0;
 	event->arguments_bytes = bytes;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	end_event(event, control);
 	bpf_map_update_elem(&PROGRAMS, &program, &generation, 0);
-	COUNT(control->told);
 }
 
 /* ---- packets ---- */
@@ -356,29 +400,22 @@ INLINE u32 hash_of(const struct tuple *tuple)
 INLINE int tell_socket(const struct known *known, const struct tuple *tuple, const struct bpf_sock *socket, int sent,
 		       struct control *control)
 {
-	struct socket_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct socket_event *event = begin_event(SOCKET_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return 0;
-	}
-	*event = (struct socket_event){
-		.time = bpf_ktime_get_boot_ns(),
-		.kind = SOCKET_EVENT,
-		.how = known->how,
-		.sent = sent,
-		.state = socket ? socket->state : 0,
-		.type = socket ? socket->type : 0,
-		.socket = known->socket,
-		.network_namespace = known->network_namespace,
-		.owner = known->owner,
-		.tuple = *tuple,
-	};
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	COUNT(control->told);
+	event->how = known->how;
+	event->sent = sent;
+	event->state = socket ? socket->state : 0;
+	event->type = socket ? socket->type : 0;
+	event->socket = known->socket;
+	event->network_namespace = known->network_namespace;
+	event->owner = known->owner;
+	event->tuple = *tuple;
+	end_event(event, control);
 	if (control->translations_second) {
 		/* these addresses are a socket's now; if they are a translated connection's again, that is news */
-		struct translated place = { .tuple = *tuple, .network_namespace = known->network_namespace };
+		struct place place = { .tuple = *tuple, .network_namespace = known->network_namespace };
 
 		place.tuple.pad[0] = AFTER;
 		bpf_map_delete_elem(&TRANSLATIONS, &place);
@@ -489,32 +526,99 @@ int ingress(struct __sk_buff *packet)
 enum { ETHERTYPE_IPV4 = 0x0008, ETHERTYPE_IPV6 = 0xdd86 }; /* as they lie in memory */
 enum { ETHERNET_HEADER = 14 };
 
-/* Fills in the 5-tuple that a sender has written into its frame. 0 where it has none that can be read: no IP, a later
- * fragment, or one that the socket's ring holds (PACKET_TX_RING: only its link header lies in the buffer). */
-INLINE int read_frame(const struct sk_buff *frame, struct tuple *tuple)
+/* Where a frame's network header is, and in `there` how many of its bytes from there on can be read. Of a frame that its
+ * sender has put into a ring (PACKET_TX_RING) only the link header lies in the buffer, which points to the frame's place in
+ * the ring: there the same link header stands behind the place's own (struct tpacket_hdr, 48 bytes in the third version and
+ * 32 before). 0: it is not found. */
+INLINE const u8 *network_header(const struct sk_buff *frame, u32 *there)
 {
 	const u8 *network = frame->head + frame->network_header;
-	u32 link = frame->dev->hard_header_len, there = frame->tail - frame->network_header;
+	u64 ring, link[2] = {}, same[2] = {};
+	u32 offset = network - frame->data; /* past the link header, and tags behind it */
+
+	*there = frame->tail - frame->network_header;
+	if ((int)*there > 0 || frame->dev->hard_header_len != ETHERNET_HEADER)
+		return network;
+	/* its lowest bit says that it is no structure (skb_zcopy_set_nouarg) */
+	ring = (u64)((struct skb_shared_info *)(frame->head + frame->end))->destructor_arg;
+	if (!(ring & 1) || bpf_probe_read_kernel(link, ETHERNET_HEADER, frame->data))
+		return 0;
+	for (int head = 32; head <= 48; head += 16) {
+		const u8 *written = (const u8 *)((ring & ~1ul) + head);
+
+		if (!bpf_probe_read_kernel(same, ETHERNET_HEADER, written) && link[0] == same[0] && link[1] == same[1]) {
+			*there = frame->len - offset;
+			return written + offset;
+		}
+	}
+	return 0;
+}
+
+enum { WITHOUT_TUPLE, WITH_TUPLE, UNREADABLE };
+
+/* Fills in the 5-tuple that a sender has written into its frame. There is none where it is no IP, or a later fragment. */
+INLINE int read_frame(const struct sk_buff *frame, struct tuple *tuple)
+{
+	u32 link = frame->dev->hard_header_len, there;
+	const u8 *network = network_header(frame, &there);
 	u8 header[40];
 	u16 head[4] = {}, type = 0;
 
+	if (!network)
+		return UNREADABLE;
 	if (link >= ETHERNET_HEADER && bpf_probe_read_kernel(&type, 2, network - 2))
-		return 0;
+		return WITHOUT_TUPLE;
 	if (there > 0xffff || there < 20 || bpf_probe_read_kernel(header, 20, network))
-		return 0;
+		return WITHOUT_TUPLE;
 	u8 version = header[0] >> 4;
 
 	if (link >= ETHERNET_HEADER && type != (version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6))
-		return 0;
+		return WITHOUT_TUPLE;
 	if (version == 4 ? *(u16 *)(header + 6) & 0xff1f :
 			   version != 6 || there < 40 || bpf_probe_read_kernel(header + 20, 20, network + 20))
-		return 0;
+		return WITHOUT_TUPLE;
 	u32 transport = set_addresses(tuple, header, 1);
 
 	if ((has_ports(tuple->protocol) || is_icmp(tuple->protocol)) && transport + 8 <= there &&
 	    !bpf_probe_read_kernel(head, 8, network + transport))
 		set_ports(tuple, head, 1);
-	return 1;
+	return WITH_TUPLE;
+}
+
+/* Tells of a frame's tuple unless it is known to be this program's. Any program can send frames of any addresses, so each
+ * that takes its turn is told, or that they are several. */
+INLINE void tell_frame(struct known *known, const struct tuple *tuple, struct control *control)
+{
+	struct place place = { .tuple = *tuple, .network_namespace = known->network_namespace };
+	struct sender *last = bpf_map_lookup_elem(&SENDERS, &place), none = {};
+	const struct program *program = &known->owner.program;
+	u64 second = bpf_ktime_get_boot_ns() >> 30;
+
+	if (last && last->program.start == program->start && last->program.pid == program->pid &&
+	    last->program.exec == program->exec && last->generation == control->generation)
+		return; /* nothing new: nearly every frame ends here */
+	if (last && last->second == second && last->turns > MOST_TURNS_A_SECOND)
+		return; /* that they are several was told */
+	if (!may_tell(known)) {
+		COUNT(control->too_many);
+		return;
+	}
+	if (!last && (bpf_map_update_elem(&SENDERS, &place, &none, 0) || !(last = bpf_map_lookup_elem(&SENDERS, &place))))
+		return;
+	if (last->second != second) {
+		last->second = second;
+		last->turns = 0;
+	}
+	known->how = ++last->turns > MOST_TURNS_A_SECOND ? SEVERAL : FRAMED;
+	last->program = *program;
+	last->generation = control->generation;
+	int told = tell_socket(known, tuple, 0, 1, control);
+
+	if (!told)
+		last->turns--;
+	if (!told || known->how == SEVERAL)
+		last->program.start = 0;
+	known->how = FRAMED;
 }
 
 /* Frames that cannot be told now go with the next one. */
@@ -532,21 +636,16 @@ INLINE void on_frame_without_tuple(struct known *known, const struct sk_buff *fr
 		COUNT(control->too_many);
 		return;
 	}
-	struct frames_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct frames_event *event = begin_event(FRAMES_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return;
-	}
-	event->time = bpf_ktime_get_boot_ns();
-	event->kind = FRAMES_EVENT;
 	event->interface = known->interface;
 	event->frames = known->frames;
 	event->bytes = known->bytes;
 	event->network_namespace = interface->nd_net.net->net_cookie;
 	event->owner = known->owner;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	COUNT(control->told);
+	end_event(event, control);
 	known->frames = known->bytes = 0;
 }
 
@@ -589,7 +688,7 @@ INLINE void set_translated(struct translation_event *event, const struct connect
 }
 
 /* Whether the tuple's other one is known to the reader already. */
-INLINE int is_told(struct translated *place, u64 other, u32 generation)
+INLINE int is_told(struct place *place, u64 other, u32 generation)
 {
 	struct translation *known = bpf_map_lookup_elem(&TRANSLATIONS, place);
 
@@ -612,8 +711,8 @@ INLINE void tell_translation(struct translation_event *told, struct control *con
 {
 	u64 before_print = fingerprint(&told->before), after_print = fingerprint(&told->after);
 	u32 generation = control->generation;
-	struct translated before = { .tuple = told->before, .network_namespace = told->network_namespace };
-	struct translated after = { .tuple = told->after, .network_namespace = told->network_namespace };
+	struct place before = { .tuple = told->before, .network_namespace = told->network_namespace };
+	struct place after = { .tuple = told->after, .network_namespace = told->network_namespace };
 
 	before.tuple.pad[0] = BEFORE;
 	after.tuple.pad[0] = AFTER;
@@ -624,16 +723,13 @@ INLINE void tell_translation(struct translation_event *told, struct control *con
 		COUNT(control->no_storage);
 		return;
 	}
-	struct translation_event *event = bpf_ringbuf_reserve(&EVENTS, sizeof *event, 0);
+	struct translation_event *event = begin_event(TRANSLATION_EVENT, sizeof *event, control);
 
-	if (!event) {
-		COUNT(control->ring_full);
+	if (!event)
 		return;
-	}
-	told->time = bpf_ktime_get_boot_ns();
+	told->time = event->time;
 	*event = *told;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	COUNT(control->told);
+	end_event(event, control);
 
 	struct translation known = { .other = after_print, .generation = generation };
 
@@ -712,20 +808,13 @@ int frame_sent(u64 *arguments)
 		return 0;
 	struct tuple tuple = {};
 
-	if (!read_frame(frame, &tuple)) {
+	switch (read_frame(frame, &tuple)) {
+	case WITH_TUPLE:
+		tell_frame(known, &tuple, control_of_ours);
+		break;
+	case WITHOUT_TUPLE:
 		on_frame_without_tuple(known, frame, control_of_ours);
-		return 0;
 	}
-	u32 hash = hash_of(&tuple), place = hash >> 30;
-
-	if (known->generation == control_of_ours->generation && known->tuples[place & 3] == hash)
-		return 0;
-	if (!may_tell(known)) {
-		COUNT(control_of_ours->too_many);
-		return 0;
-	}
-	if (tell_socket(known, &tuple, 0, 1, control_of_ours))
-		note_told(known, hash, place, control_of_ours->generation);
 	return 0;
 }
 

@@ -1,10 +1,12 @@
 //! Frames that a program sends past the IP stack, by AF_PACKET: whoever sent them has them, whatever they look like.
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use weir_tests::accounts::{accounts, add_up, grade, named};
+use weir_tests::accounts::{accounts, add_up, grade, named, payload};
 use weir_tests::lab::Lab;
-use weir_tests::program::{program, run};
+use weir_tests::program::{program, run, workspace};
+use weir_tests::scenario::{Ground, Place, moved};
 use weir_tests::wait::until;
 
 const SOURCE_MAC: [u8; 6] = [2, 0, 0, 0x88, 0, 2];
@@ -53,18 +55,24 @@ fn kinds() -> [(&'static str, &'static str, Vec<u8>); 6] {
     ]
 }
 
+/// None, having said so, where the kernel takes no programs.
+fn lab_with_programs() -> Option<Lab> {
+    let mut lab = Lab::new();
+    lab.configure_collector("[process]\nattribution = \"auto\"\n");
+    lab.start_collector();
+    let (grade, reason) = grade(&lab);
+    if grade != "ebpf" {
+        println!("skipped: this machine's grade is {grade}: {reason}");
+        return None;
+    }
+    assert!(!reason.contains("AF_PACKET"), "{reason}");
+    Some(lab)
+}
+
 #[test]
 fn a_program_has_the_frames_it_sent_whatever_they_bear() {
     for (kind, interface, frame) in kinds() {
-        let mut lab = Lab::new();
-        lab.configure_collector("[process]\nattribution = \"auto\"\n");
-        lab.start_collector();
-        let (grade, reason) = grade(&lab);
-        if grade != "ebpf" {
-            println!("skipped: this machine's grade is {grade}: {reason}");
-            return;
-        }
-        assert!(!reason.contains("AF_PACKET"), "{reason}");
+        let Some(lab) = lab_with_programs() else { return };
         let file = lab.path("frames.pcap");
         fs::write(&file, capture(std::slice::from_ref(&frame))).expect("a capture");
         let mut sending = lab.network.inside(&program("weir-send"));
@@ -79,5 +87,62 @@ fn a_program_has_the_frames_it_sent_whatever_they_bear() {
             (given.iter().map(|account| (account.packets, account.bytes)).eq([(40, bytes)])).then_some(())
         });
         add_up(&lab);
+    }
+}
+
+#[test]
+fn a_program_has_the_frames_that_it_sent_from_a_ring() {
+    for (version, most) in [("1", 1), ("2", usize::MAX), ("3", 1)] {
+        for (kind, interface, frame) in kinds().into_iter().take(most) {
+            let Some(lab) = lab_with_programs() else { return };
+            let sender = workspace().join("tests/src/ring_sender.py");
+            let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+            let mut sending = lab.network.inside(Path::new("python3"));
+            let said = run(sending.arg(sender).args([interface, version, "40", &hex]));
+            assert_eq!(said.code, 0, "{}", said.err);
+            let sent = (40, 40 * u64::try_from(frame.len()).expect("a frame's length"));
+            until(&format!("a frame {kind} from a ring of version {version}"), SETTLED, || {
+                let accounts = accounts(&lab);
+                let given = named(&accounts, "ring-sender");
+                given.iter().map(|account| (account.packets, account.bytes)).eq([sent]).then_some(())
+            });
+            add_up(&lab);
+        }
+    }
+}
+
+/// Two programs send frames of one 5-tuple from sockets of their own, as many bursts with this pause in milliseconds.
+/// What share of their bytes has their name; none has more than it sent.
+fn in_turns(lab: &Lab, ground: &Ground, bursts: &str, pause: &str) -> f64 {
+    let names = ["s-one", "s-other"];
+    let sent = std::thread::scope(|scope| {
+        let start = |name| {
+            let mut command = ground.command_as(name, "af-packet", Place::Monitored);
+            command.args(["--rounds", bursts, "--pause", pause]);
+            scope.spawn(move || moved(&mut command).expect("every kernel can do this").payload())
+        };
+        let first = start(names[0]);
+        std::thread::sleep(Duration::from_millis(pause.parse::<u64>().expect("a number") / 2));
+        [first, start(names[1])].map(|sending| sending.join().expect("it sends"))
+    });
+    std::thread::sleep(Duration::from_secs(3));
+    add_up(lab);
+    let accounts = accounts(lab);
+    let given = names.map(|name| payload(&named(&accounts, name)));
+    for ((name, given), sent) in names.iter().zip(given).zip(sent) {
+        // two frames that are sent at the same moment on two processors
+        assert!(given <= sent + 4_000, "{name} has {given} of the {sent} that it sent: {accounts:#?}");
+    }
+    given.iter().sum::<u64>() as f64 / sent.iter().sum::<u64>() as f64
+}
+
+#[test]
+fn frames_of_one_tuple_are_each_senders_or_nobodys() {
+    for (bursts, pause, least) in [("8", "400", 0.6), ("100", "20", 0.05)] {
+        let Some(lab) = lab_with_programs() else { return };
+        let ground = Ground::new(&lab.network, lab.folder());
+        let share = in_turns(&lab, &ground, bursts, pause);
+        println!("in turns of {pause} ms: {:.1} % named", share * 100.0);
+        assert!(share >= least && share <= 1.0, "{share}");
     }
 }

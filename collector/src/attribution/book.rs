@@ -14,10 +14,10 @@ use weir_shared as shared;
 use super::clocks::{self, Boot};
 use super::early::{self, Connections};
 use super::owners::Owners;
-use super::questions::{Answer, CLOSED, Ends, Question, Tallies, Verdict};
+use super::questions::{Answer, By, CLOSED, Ends, Question, Tallies, Verdict};
 use super::refresh::Refresher;
 use super::sources::Sources;
-use super::{Lookup, Mode, OwnerId, OwnerNews, SocketEnd};
+use super::{Lookup, Mode, OwnerId, OwnerNews, PortHold, SocketEnd};
 
 const QUESTIONS_WAITING: usize = 8_192;
 const ANSWERS_WAITING: usize = 64;
@@ -142,7 +142,7 @@ impl Attribution {
 
     /// As [`Self::lookup_since`] where it is not known when the flow began: no answer serves a second flow.
     pub fn lookup(&mut self, end: &SocketEnd) -> Lookup {
-        self.lookup_since(end, None)
+        self.look_up(end, None, None)
     }
 
     /// Who owns a flow's end. `began`: nanoseconds of the wall clock at the flow's first packet. With it a port that another
@@ -150,6 +150,16 @@ impl Attribution {
     ///
     /// Ask each flow until it is not [`Lookup::Later`], and give up after three seconds: the owner is unknown then.
     pub fn lookup_since(&mut self, end: &SocketEnd, began: Option<u64>) -> Lookup {
+        self.look_up(end, began, None)
+    }
+
+    /// The same of what came since the end's owner was found by the port of this socket. Where it is there no more
+    /// [`Lookup::HeldUntil`] may say until when it was.
+    pub fn lookup_again(&mut self, end: &SocketEnd, began: u64, hold: Option<PortHold>) -> Lookup {
+        self.look_up(end, Some(began), hold)
+    }
+
+    fn look_up(&mut self, end: &SocketEnd, began: Option<u64>, hold: Option<PortHold>) -> Lookup {
         let Some(thread) = &self.thread else {
             return Lookup::Never(if self.mode == Mode::Off { SWITCHED_OFF } else { NO_THREAD });
         };
@@ -171,7 +181,7 @@ impl Attribution {
                 (Order::Later, _) => {}
             }
         }
-        if self.asked.len() < MOST_ASKED && self.ask(Question::Owner { end: *end, began }) {
+        if self.asked.len() < MOST_ASKED && self.ask(Question::Owner { end: *end, began, hold }) {
             self.asked.insert(*end, Asked { since: Instant::now(), began, answer: None });
         }
         Lookup::Later
@@ -268,6 +278,7 @@ impl Attribution {
             ("attribution_questions_lost".to_owned(), count(&tallies.questions)),
             ("attribution_searches_postponed".to_owned(), count(&tallies.postponed)),
             ("attribution_events_lost".to_owned(), count(&tallies.lost_events)),
+            ("attribution_closings_lost".to_owned(), count(&tallies.lost_closings)),
             ("attribution_refused".to_owned(), count(&tallies.refused)),
             ("owners_forgotten".to_owned(), self.owners.forgotten),
         ])
@@ -299,12 +310,13 @@ impl Attribution {
         match answer {
             Answer::Owner { end, began, asked, verdict } => {
                 let lookup = match verdict {
-                    Verdict::Held { processes, quality, for_now: false } => {
+                    Verdict::Held { processes, quality, by: By::Addresses } => {
                         Lookup::Found(self.owners.of(&processes), quality)
                     }
-                    Verdict::Held { processes, quality, for_now: true } => {
-                        Lookup::FoundForNow(self.owners.of(&processes), quality)
+                    Verdict::Held { processes, quality, by: By::Port(hold) } => {
+                        Lookup::FoundForNow(self.owners.of(&processes), quality, hold)
                     }
+                    Verdict::Until(at) => Lookup::HeldUntil(at.saturating_add(self.wall_offset)),
                     Verdict::Kernel => Lookup::Found(OwnerId::KERNEL, MatchQuality::Kernel),
                     Verdict::Nobody(reason) => Lookup::Never(reason),
                 };

@@ -222,6 +222,15 @@ fn next(bytes: &[u8]) -> Option<(Message, u32, &[u8])> {
     Some((message, sequence, after))
 }
 
+/// The cookie and the port of a socket that was closed, from a message to those who listen for such news. The port is 0
+/// where the kernel does not tell it.
+pub(super) fn closed(bytes: &[u8]) -> Option<(u64, u16)> {
+    match next(bytes)? {
+        (Message::Socket(socket), ..) => Some((socket.cookie, socket.local.1)),
+        _ => None,
+    }
+}
+
 /// `struct inet_diag_msg` and its attributes. The protocol is not in it: TCP stands until the asker says.
 fn socket_of(body: &[u8]) -> Option<Socket> {
     let fixed = body.first_chunk::<MESSAGE>()?;

@@ -31,6 +31,8 @@ pub(super) enum Located {
     Process(events::Party),
     /// Seen when the connection began.
     Party(Arc<Process>),
+    /// The socket that had the port was closed then, nanoseconds since boot, and no other had it since.
+    Until(u64),
     Later,
     Kernel,
     Nowhere(&'static str),
@@ -40,7 +42,12 @@ impl Located {
     pub(super) fn inodes(&self) -> impl Iterator<Item = u64> {
         let sockets: &[Socket] = match self {
             Self::Sockets(sockets) | Self::Listeners(sockets) => sockets,
-            Self::Process(_) | Self::Party(_) | Self::Later | Self::Kernel | Self::Nowhere(_) => &[],
+            Self::Process(_)
+            | Self::Party(_)
+            | Self::Until(_)
+            | Self::Later
+            | Self::Kernel
+            | Self::Nowhere(_) => &[],
         };
         sockets.iter().map(|socket| socket.inode)
     }
@@ -257,7 +264,7 @@ fn is_certain(located: &Located, end: &SocketEnd) -> bool {
         Located::Sockets(sockets) => !is_by_port(sockets, end),
         Located::Listeners(_) | Located::Nowhere(_) => end.local.0.is_loopback(),
         Located::Kernel => true,
-        Located::Process(_) | Located::Party(_) | Located::Later => true,
+        Located::Process(_) | Located::Party(_) | Located::Until(_) | Located::Later => true,
     }
 }
 

@@ -3,7 +3,7 @@
 //! The engine asks [`Attribution`] (`book`) for the owner of a flow's end; a thread of its own (`refresh`) answers
 //! (`questions`): `diag` and `tables` say which socket an end belongs to, `translations` whether its address is its own,
 //! `holders` which processes hold it, `processes` and `units` what those are called, `known` for how long that is
-//! believed. `events` keeps what a socket or a process that has gone can no longer tell; where there are none, `early`
+//! believed. `events` and `closings` keep what a socket or a process that has gone can no longer tell; where there are none, `early`
 //! looks connections up as soon as they begin. `ebpf` loads the kernel programs whose news the capture worker reads
 //! instead, where it may.
 use std::net::IpAddr;
@@ -13,6 +13,7 @@ use weir_shared as shared;
 
 mod book;
 pub(crate) mod clocks;
+mod closings;
 mod diag;
 mod directory;
 mod early;
@@ -35,6 +36,7 @@ mod units;
 pub mod users;
 
 pub use book::Attribution;
+pub use closings::PortHold;
 pub use directory::{Directory, Nobody, without_process};
 pub use early::Connections;
 
@@ -88,8 +90,12 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     Found(OwnerId, MatchQuality),
-    /// The same, by a port alone: whoever has it has what came until now. Of what comes later, ask again.
-    FoundForNow(OwnerId, MatchQuality),
+    /// The same, by a port alone: whoever has it has what came until the question. Of what comes later, ask again, with the
+    /// socket if it has the port for itself.
+    FoundForNow(OwnerId, MatchQuality, Option<PortHold>),
+    /// The socket that was asked with had the port until then, and nobody else since it was found there: nanoseconds of the
+    /// wall clock. It has been closed.
+    HeldUntil(u64),
     /// Being looked up: ask again when [`Attribution::poll`] has returned true.
     Later,
     /// It will not be known; why, in words for the reader.

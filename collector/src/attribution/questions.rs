@@ -10,6 +10,7 @@ use weir_shared as shared;
 
 use super::SocketEnd;
 use super::clocks::Boot;
+use super::closings::PortHold;
 use super::known::Executed;
 use super::processes::Process;
 
@@ -29,6 +30,8 @@ pub(super) enum Question {
         end: SocketEnd,
         /// When the flow began, nanoseconds since boot.
         began: Option<u64>,
+        /// The socket that was found at its port the last time.
+        hold: Option<PortHold>,
     },
     /// No question: who began a connection, and when, nanoseconds since boot.
     Found { end: SocketEnd, began: u64, process: Arc<Process> },
@@ -41,11 +44,20 @@ pub(super) enum Verdict {
     Held {
         processes: Vec<Arc<Process>>,
         quality: MatchQuality,
-        /// By a port that the next one may have as well.
-        for_now: bool,
+        by: By,
     },
+    /// The socket that was asked with had the port until then, nanoseconds since boot.
+    Until(u64),
     Kernel,
     Nobody(&'static str),
+}
+
+/// What says that a socket is a flow's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Addresses,
+    /// A port alone, that the next one may have as well; the socket where it is the only one there.
+    Port(Option<PortHold>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +88,8 @@ pub(super) struct Tallies {
     pub(super) unreadable: AtomicU64,
     /// Kernel events that found no room in their ring.
     pub(super) lost_events: AtomicU64,
+    /// How often news of closed sockets found no room.
+    pub(super) lost_closings: AtomicU64,
     /// Dumps or questions that the kernel refused.
     pub(super) refused: AtomicU64,
 }

@@ -10,23 +10,22 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use shared::error::ErrorChain;
-use shared::process::MatchQuality;
 use weir_shared as shared;
 
 use super::clocks::Boot;
-use super::events::{Events, Party};
-use super::holders::{Held, Holders};
+use super::closings::{Closings, Ending, PortHold};
+use super::events::Events;
+use super::holders::Holders;
 use super::known::Known;
-use super::locate::{Located, Locator, is_by_port};
+use super::locate::{Located, Locator};
 use super::parties::Parties;
-use super::processes::Process;
-use super::questions::{
-    Answer, CLOSED, Ends, NO_HOLDER, NOT_READABLE, PATIENCE, Question, TOO_SLOW, Tallies, Verdict,
-};
-use super::sockets::TCP;
+use super::questions::{Answer, CLOSED, Ends, PATIENCE, Question, TOO_SLOW, Tallies, Verdict};
+use super::sockets::{TCP, UDP};
 use super::sources::{self, Sources};
 use super::{Mode, SocketEnd};
 use crate::privilege::PrivilegeError;
+
+mod verdict;
 
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(100);
 /// Of a round's time that may go into looking through /proc/PID/fd.
@@ -42,6 +41,7 @@ const BETWEEN_CENSUSES: Duration = Duration::from_secs(5);
 struct Open {
     since: Instant,
     began: Option<u64>,
+    hold: Option<PortHold>,
 }
 
 #[derive(Debug)]
@@ -55,6 +55,8 @@ pub(super) struct Refresher {
     locator: Locator,
     /// None: not allowed here.
     events: Option<Events>,
+    /// While somebody asks about ends that only a port speaks for.
+    closings: Option<Closings>,
     holders: Holders,
     /// Used where there are no events.
     parties: Parties,
@@ -94,6 +96,7 @@ impl Refresher {
             boot: ends.boot,
             locator,
             events,
+            closings: None,
             holders: Holders::default(),
             parties: Parties::default(),
             known: Known::new(ends.boot),
@@ -126,6 +129,7 @@ impl Refresher {
                 self.next_census = now + BETWEEN_CENSUSES;
             }
             self.publish();
+            self.closings.take_if(|closings| !closings.is_wanted(now));
         }
     }
 
@@ -143,6 +147,8 @@ impl Refresher {
         let mut waited = vec![PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         let rings = self.events.iter().flat_map(Events::descriptors);
         waited.extend(rings.map(|ring| PollFd::new(ring, PollFlags::POLLIN)));
+        let closings = self.closings.as_ref().map(Closings::descriptor);
+        waited.extend(closings.map(|closings| PollFd::new(closings, PollFlags::POLLIN)));
         // interrupted or not: what is due is looked at again
         let ready = poll(&mut waited, timeout).is_ok_and(|ready| ready > 0);
         drop(waited);
@@ -152,8 +158,12 @@ impl Refresher {
         }
     }
 
-    /// Takes in what the kernel told of connections and processes.
+    /// Takes in what the kernel told of closed sockets, connections and processes.
     fn read_events(&mut self) {
+        if let Some(closings) = &mut self.closings {
+            closings.read();
+            self.tallies.lost_closings.fetch_add(closings.take_lost(), Ordering::Relaxed);
+        }
         let Some(events) = &mut self.events else { return };
         events.read(super::clocks::boot_now());
         self.tallies.lost_events.store(events.lost, Ordering::Relaxed);
@@ -168,8 +178,12 @@ impl Refresher {
     fn take_questions(&mut self) -> bool {
         loop {
             match self.questions.try_recv() {
-                Ok(Question::Owner { end, began }) => {
-                    self.open.insert(end, Open { since: Instant::now(), began });
+                Ok(Question::Owner { end, began, hold }) => {
+                    let since = Instant::now();
+                    if end.protocol == UDP {
+                        self.listen_to_closings(since);
+                    }
+                    self.open.insert(end, Open { since, began, hold });
                 }
                 Ok(Question::Found { end, began, process }) => {
                     self.known.lives(&process.identity);
@@ -179,6 +193,19 @@ impl Refresher {
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
+        }
+    }
+
+    /// Before its sockets are looked for: so nothing is missed that is closed after they were found.
+    fn listen_to_closings(&mut self, now: Instant) {
+        let is_of_use = matches!(self.mode, Mode::Auto | Mode::Proc) && self.locator.has_diag();
+        if self.closings.is_none() && is_of_use {
+            self.closings = Closings::open()
+                .inspect_err(|error| tracing::debug!(%error, "closed sockets are not told of"))
+                .ok();
+        }
+        if let Some(closings) = &mut self.closings {
+            closings.want(now);
         }
     }
 
@@ -209,12 +236,18 @@ impl Refresher {
             // its event may be on the way: the socket was closed after the events were read
             let wait =
                 patient && self.events.is_some() && end.protocol == TCP && place == Located::Nowhere(CLOSED);
+            let ending = open.hold.filter(|_| place == Located::Nowhere(CLOSED)).zip(self.closings.as_ref());
+            let place = match ending.map(|(hold, closings)| closings.ending(hold, asked)) {
+                Some(Ending::Until(at)) => Located::Until(at),
+                Some(Ending::NotYet) if patient => Located::Later,
+                Some(Ending::NotYet | Ending::Doubtful) | None => place,
+            };
             located.push((*end, if wait { Located::Later } else { place }));
         }
         let wanted: HashSet<u64> = located.iter().flat_map(|(_, located)| located.inodes()).collect();
         let held = self.holders.seek(&wanted, SEARCH_BUDGET);
         for (end, located) in located {
-            let verdict = self.judge(&end, located, &held).or_else(|| self.given_up(&end, now));
+            let verdict = self.judge(&end, located, (&held, asked)).or_else(|| self.given_up(&end, now));
             self.tell_executed();
             if let Some(verdict) = verdict {
                 let began = self.open.remove(&end).and_then(|open| open.began);
@@ -229,79 +262,6 @@ impl Refresher {
     fn given_up(&self, end: &SocketEnd, now: Instant) -> Option<Verdict> {
         let since = self.open.get(end)?.since;
         (now.saturating_duration_since(since) >= PATIENCE).then_some(Verdict::Nobody(TOO_SLOW))
-    }
-
-    /// None: not decided yet.
-    fn judge(&mut self, end: &SocketEnd, located: Located, held: &HashMap<u64, Held>) -> Option<Verdict> {
-        let (sockets, quality) = match located {
-            Located::Sockets(sockets) => (sockets, MatchQuality::Exact),
-            Located::Listeners(sockets) => (sockets, MatchQuality::Listener),
-            Located::Process(party) => return Some(self.party(&party)),
-            Located::Party(process) => {
-                return Some(Verdict::Held {
-                    processes: vec![process],
-                    quality: MatchQuality::Exact,
-                    for_now: false,
-                });
-            }
-            Located::Later => return None,
-            Located::Kernel => return Some(Verdict::Kernel),
-            Located::Nowhere(reason) => return Some(Verdict::Nobody(reason)),
-        };
-        let mut pids: Vec<u32> = Vec::new();
-        let mut unheld = Vec::new();
-        for socket in &sockets {
-            match held.get(&socket.inode) {
-                Some(Held::By(holders)) => pids.extend(holders),
-                Some(Held::ByNobody { all_readable }) => unheld.push((*socket, *all_readable)),
-                Some(Held::Sought) | None => return None,
-            }
-        }
-        // one of several that nobody is known to hold: it may be the one that was used
-        if let Some((socket, all_readable)) = unheld.first() {
-            let kernels = unheld.len() == sockets.len() && *all_readable;
-            if kernels && self.locator.is_the_kernels(socket) {
-                return Some(Verdict::Kernel);
-            }
-            return Some(Verdict::Nobody(if *all_readable { NO_HOLDER } else { NOT_READABLE }));
-        }
-        pids.sort_unstable();
-        pids.dedup();
-        self.name(end, pids, (quality, is_by_port(&sockets, end)))
-    }
-
-    fn party(&mut self, party: &Party) -> Verdict {
-        let (process, lives) = self.known.told(party);
-        if !lives {
-            // it is told as gone after the answer, as soon as it is looked after
-            self.known.lives(&process.identity);
-            self.next_census = Instant::now();
-        }
-        Verdict::Held { processes: vec![process], quality: MatchQuality::Exact, for_now: false }
-    }
-
-    fn name(
-        &mut self,
-        end: &SocketEnd,
-        mut pids: Vec<u32>,
-        (quality, for_now): (MatchQuality, bool),
-    ) -> Option<Verdict> {
-        // the service manager holds the listeners that it has passed on
-        if pids.len() > 1 {
-            pids.retain(|pid| *pid != 1);
-        }
-        let processes: Vec<Arc<Process>> = pids.iter().filter_map(|pid| self.known.describe(*pid)).collect();
-        if processes.len() < pids.len() || processes.is_empty() {
-            return None; // one of them went away: whoever is left is found in the next round
-        }
-        if let Some(began) = self.open.get(end).and_then(|open| open.began) {
-            let latest = self.boot.ticks(began).saturating_add(2);
-            if processes.iter().all(|process| process.identity.start > latest) {
-                return Some(Verdict::Nobody(CLOSED)); // the port is somebody else's by now
-            }
-        }
-        let quality = if processes.len() > 1 { MatchQuality::Shared } else { quality };
-        Some(Verdict::Held { processes, quality, for_now })
     }
 
     /// Before any answer that calls them by their new name.

@@ -139,9 +139,12 @@ impl Engine {
             if !self.traffic.is_open(&end) {
                 continue;
             }
-            match self.owners.attribution.lookup_since(&end.end, Some(end.began)) {
+            match self.owners.attribution.lookup_again(&end.end, end.began, end.hold) {
                 Lookup::Found(owner, quality) => self.traffic.assign(&end, owner, quality),
-                Lookup::FoundForNow(owner, quality) => self.traffic.assign_for_now(&end, owner, quality),
+                Lookup::FoundForNow(owner, quality, hold) => {
+                    self.traffic.assign_for_now(&end, (owner, quality), hold);
+                }
+                Lookup::HeldUntil(until) => self.traffic.assign_until(&end, until),
                 Lookup::Never(reason) => self.nobody(&end, reason),
                 Lookup::Later if now.saturating_duration_since(since) >= PATIENCE => {
                     self.nobody(&end, TOO_LATE);

@@ -169,6 +169,8 @@ pub enum Match {
     Frames,
     /// No socket of this machine's: it passes the packets on, with translated addresses.
     Forwarded,
+    /// Several programs send frames with the end's addresses in turns: whose each is cannot be told.
+    Several,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

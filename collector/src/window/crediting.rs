@@ -4,9 +4,9 @@ use hashbrown::{HashMap, HashSet};
 use weir_shared::process::MatchQuality;
 
 use super::interface::{Capture, Interface};
-use super::mirror::{Flow, ForNow};
+use super::mirror::Flow;
 use super::owners::{Said, Share};
-use crate::attribution::{OwnerId, SocketEnd};
+use crate::attribution::{OwnerId, PortHold, SocketEnd};
 use crate::flows::protocols::Protocols;
 use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Match, OwnerMark};
 use crate::flows::sums::SumsRecord;
@@ -32,14 +32,15 @@ pub struct OpenEnd {
     /// 0: the initiator's; 1: the responder's.
     pub side: usize,
     pub end: SocketEnd,
-    /// When the flow began: nanoseconds of the timeline.
+    /// When what is asked for began: nanoseconds of the timeline.
     pub began: u64,
+    /// Where it was found by a port before: the socket.
+    pub hold: Option<PortHold>,
+    /// What the flow's initiator had moved when this was asked, of what has no owner; and which beginning of it that is.
+    pub(super) kept: Share,
+    pub(super) begun: u8,
 }
 
-/// So many nanoseconds after a port's holder was found it is looked for again.
-const HOLDS: u64 = 500_000_000;
-/// Questions about one end that are so many nanoseconds apart are not the same one.
-const APART: u64 = 10_000_000;
 /// Ends that wait to be asked for; what is over stays unknown.
 const MOST_OPEN_ENDS: usize = 16_384;
 
@@ -70,6 +71,7 @@ impl Owning {
             Match::Shared => MatchQuality::Shared,
             Match::Kernel => return Some((OwnerId::KERNEL, MatchQuality::Kernel)),
             Match::Forwarded => return Some(PASSING),
+            Match::Several => return Some((OwnerId::UNKNOWN, MatchQuality::Unknown)),
         };
         self.marks.get(&mark.owner).map(|owner| (*owner, quality))
     }
@@ -100,6 +102,7 @@ impl Capture {
         self.told += super::mirror::grown(row);
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
+        flow.leave_out_mixed(row);
         if flow.identity.direction == FlowDirection::Forwarded {
             let was_open = flow.facing.is_some();
             credit_forwarded(interface, flow, row, owning, (&initiators, &said));
@@ -131,51 +134,23 @@ impl Capture {
         }
     }
 
-    /// An owner was found for an end; `for_now`: by a port that is somebody else's next.
-    pub(super) fn assign(
-        &mut self,
-        interface: &mut Interface,
-        end: &OpenEnd,
-        (found, for_now): ((OwnerId, MatchQuality), bool),
-        session: u64,
-    ) {
-        let flow = self.mirror.get_mut(end.slot).filter(|flow| flow.generation == end.generation);
-        let Some(flow) = flow.filter(|flow| !flow.is_sent_from_here()) else { return };
-        if flow.for_now.is_some_and(|now| now.holder.map(|(holder, _)| holder) != Some(found.0)) {
-            flow.forget_shares();
-        }
-        let has_one_end_here =
-            matches!(flow.identity.direction, FlowDirection::Ingress | FlowDirection::Egress);
-        let for_now = for_now && has_one_end_here;
-        let stays_open = for_now || flow.for_now.is_some() && !found.0.is_known();
-        if for_now || !stays_open {
-            settle(interface, flow, end.side, found, session, &Share::default());
-        }
-        if stays_open {
-            if let Some(side) = flow.sides.get_mut(end.side) {
-                *side = None;
-            }
-            flow.forget_shares();
-            flow.for_now = Some(ForNow {
-                holder: for_now.then_some(found),
-                since: self.time.max(end.began.saturating_add(APART)),
-                again: Some(self.time.saturating_add(HOLDS)),
-            });
-        }
-    }
-
     pub(super) fn take_open_ends(&mut self, id: u16) -> Vec<OpenEnd> {
+        self.ask_of_what_rests();
         let ends = std::mem::take(&mut self.open_ends);
         let open = ends.into_iter().filter_map(|(slot, generation, side)| {
             let flow = self.mirror.get(slot).filter(|flow| flow.generation == generation)?;
             let known = flow.sides.get(side)?.is_some() || flow.is_sent_from_here();
+            let (began, hold) = flow.to_be_known();
             (!known).then(|| OpenEnd {
                 capture: id,
                 slot,
                 generation,
                 side,
                 end: socket_end(&flow.identity, side),
-                began: flow.for_now.map_or(flow.identity.first_seen, |now| now.since),
+                began,
+                hold,
+                kept: flow.kept(),
+                begun: flow.begun,
             })
         });
         open.collect()
@@ -205,7 +180,7 @@ impl Capture {
 /// group in another's name, as DHCP clients do, is its own, and nobody's here who would receive it.
 fn counted(flow: &Flow, row: &FlowNews, owning: &Owning) -> [bool; 2] {
     let [mark, _] = row.owners;
-    let is_frames = mark.quality == Match::Frames && owning.of(mark).is_some();
+    let is_frames = matches!(mark.quality, Match::Frames | Match::Several) && owning.of(mark).is_some();
     let comes_in = flow.identity.direction == FlowDirection::Ingress;
     if comes_in && (is_frames || flow.is_sent_from_here()) {
         [true, false]
@@ -247,9 +222,8 @@ fn side_of_owner(facing: usize, row: &FlowNews) -> usize {
     if sends { behind } else { facing }
 }
 
-/// What nobody was known for in this and earlier windows moves to the owner. `coming` is in the flow's share already and
-/// in no account yet.
-fn settle(
+/// What nobody was known for in this and earlier windows moves to the owner, but for `coming`: what came last of it.
+pub(super) fn settle(
     interface: &mut Interface,
     flow: &mut Flow,
     side: usize,
@@ -266,8 +240,10 @@ fn settle(
         return; // what it moved until now is the other's
     }
     let (owner, quality) = flow.account(side, (owner, quality));
-    let (mut window, mut before) = (flow.share, flow.share_before);
+    let (mut window, mut before, mut beyond) = (flow.share, flow.share_before, *coming);
+    beyond.take(&window);
     window.take(coming);
+    before.take(&beyond);
     if flow.window != interface.window {
         // it has not grown since its window ended
         before.add(&std::mem::take(&mut window));

@@ -7,6 +7,7 @@ use weir_shared::report::{FlowRow, RxTx};
 
 use super::chunks::Chunks;
 use super::owners::Share;
+use super::ports::{DueEnds, ForNow};
 use super::rate::Rate;
 use super::{RecordError, hosts, timestamp};
 use crate::attribution::{Directory, OwnerId};
@@ -33,23 +34,14 @@ pub(super) struct Flow {
     /// Who holds the initiator's and the responder's socket.
     pub sides: [Option<(OwnerId, MatchQuality)>; 2],
     /// At the end that is on this machine, while its side is open.
-    pub for_now: Option<ForNow>,
+    pub for_now: Option<Box<ForNow>>,
+    /// Counts, modulo 256, how often the shares were begun anew.
+    pub begun: u8,
     /// Whether the bytes of the initiator and the responder count on another interface, where their packets have the
     /// socket's own addresses.
     pub passes: [bool; 2],
     /// Of a forwarded flow: which side's packets come in on this interface.
     pub facing: Option<usize>,
-}
-
-/// Who has the port at an end of a flow, where nothing else tells whose its packets are: datagrams of a socket that is not
-/// connected. Each time that the same program is found there again it has moved what came between.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ForNow {
-    pub holder: Option<(OwnerId, MatchQuality)>,
-    /// When that was found: nanoseconds of the timeline.
-    pub since: u64,
-    /// From when on the next growth has it looked for again; None while it is.
-    pub again: Option<u64>,
 }
 
 /// A slot without a flow.
@@ -65,6 +57,8 @@ pub(super) struct Mirror {
     pub active: [Vec<u32>; 2],
     /// How many hold flows, and not packets of none.
     known: usize,
+    /// Ends that are looked at again although they do not grow.
+    pub due: DueEnds,
 }
 
 /// Received and sent parts of a row.
@@ -139,6 +133,7 @@ impl Mirror {
             share_before: Share::default(),
             sides: [None; 2],
             for_now: None,
+            begun: 0,
             passes: [false; 2],
             facing: None,
         };
@@ -228,16 +223,12 @@ impl Flow {
     pub(super) fn forget_shares(&mut self) {
         self.share = Share::default();
         self.share_before = Share::default();
-    }
-
-    /// Whether it is time to look again who has the port.
-    pub(super) fn asks_again(&mut self, time: u64) -> bool {
-        self.for_now.as_mut().is_some_and(|now| now.again.take_if(|again| time >= *again).is_some())
+        self.begun = self.begun.wrapping_add(1);
     }
 
     /// Who holds the initiator's and the responder's socket, as was found last.
     pub(super) fn holders(&self) -> [Option<(OwnerId, MatchQuality)>; 2] {
-        let for_now = self.for_now.and_then(|now| now.holder);
+        let for_now = self.for_now.as_deref().and_then(|now| now.holder);
         let [initiator, responder] = self.sides;
         let [initiator_here, responder_here] = self.identity.direction.here();
         [initiator.or(for_now.filter(|_| initiator_here)), responder.or(for_now.filter(|_| responder_here))]

@@ -13,6 +13,7 @@ mod names;
 pub mod owner_lists;
 mod owners;
 mod pending;
+mod ports;
 pub mod rank;
 mod rate;
 

@@ -5,10 +5,10 @@ use hashbrown::{HashMap, HashSet};
 use weir_shared::process::{MatchQuality, Owner, OwnerRow};
 use weir_shared::report::{Others, Ranked, RxTx};
 
-use super::interface::Interface;
+use super::interface::{Capture, Interface};
 use super::owners::{Account, NO_SESSION, Share};
 use super::{OpenEnd, Traffic, hosts, minus, plus, rank};
-use crate::attribution::{Directory, OwnerId};
+use crate::attribution::{Directory, OwnerId, PortHold};
 
 /// Who moved something within so many nanoseconds is active.
 const RECENT: u64 = 5_000_000_000;
@@ -84,19 +84,33 @@ impl Traffic {
 
     /// The owner of an end was found. What it moved in the open window, and before as far as that is kept, is its own.
     pub fn assign(&mut self, end: &OpenEnd, owner: OwnerId, quality: MatchQuality) {
-        self.give(end, ((owner, quality), false));
+        let Some((capture, interface, session)) = self.place_of(end) else { return };
+        capture.assign(interface, end, (owner, quality), session);
     }
 
     /// The owner of an end was found by a port that another program may take next: what came since the same one was found
-    /// there is its own, and of what comes it will be asked again.
-    pub fn assign_for_now(&mut self, end: &OpenEnd, owner: OwnerId, quality: MatchQuality) {
-        self.give(end, ((owner, quality), true));
+    /// there is its own, and of what comes it will be asked again. `hold`: the socket, where it is alone there.
+    pub fn assign_for_now(
+        &mut self,
+        end: &OpenEnd,
+        (owner, quality): (OwnerId, MatchQuality),
+        hold: Option<PortHold>,
+    ) {
+        let Some((capture, interface, session)) = self.place_of(end) else { return };
+        capture.assign_for_now(interface, end, ((owner, quality), hold), session);
     }
 
-    fn give(&mut self, end: &OpenEnd, found: (Held, bool)) {
-        let Some(capture) = self.captures.get_mut(&end.capture) else { return };
-        let Some(interface) = self.interfaces.get_mut(&capture.name) else { return };
-        capture.assign(interface, end, found, self.owning.session);
+    /// The socket that an end was asked with had the port until then, nanoseconds of the timeline, and nobody else since
+    /// it was found there.
+    pub fn assign_until(&mut self, end: &OpenEnd, until: u64) {
+        let Some((capture, interface, session)) = self.place_of(end) else { return };
+        capture.assign_until(interface, end, until, session);
+    }
+
+    fn place_of(&mut self, end: &OpenEnd) -> Option<(&mut Capture, &mut Interface, u64)> {
+        let capture = self.captures.get_mut(&end.capture)?;
+        let interface = self.interfaces.get_mut(&capture.name)?;
+        Some((capture, interface, self.owning.session))
     }
 
     /// Fills in who holds the ends of these flows, as far as it is known: source's, then destination's.

@@ -151,7 +151,7 @@ impl Asker {
         began: Option<u64>,
     ) -> (OwnerId, MatchQuality) {
         match self.ask(protocol, local, remote, is_initiator, began) {
-            Lookup::Found(id, quality) | Lookup::FoundForNow(id, quality) => (id, quality),
+            Lookup::Found(id, quality) | Lookup::FoundForNow(id, quality, _) => (id, quality),
             other => panic!("{other:?}"),
         }
     }
@@ -163,7 +163,7 @@ impl Asker {
     /// The row's quality is the match's.
     pub(crate) fn owner_of(&mut self, end: SocketEnd) -> Owner {
         match self.ask_for(&end, None) {
-            Lookup::Found(id, quality) | Lookup::FoundForNow(id, quality) => {
+            Lookup::Found(id, quality) | Lookup::FoundForNow(id, quality, _) => {
                 Owner { quality, ..self.attribution.process(id).unwrap() }
             }
             other => panic!("{other:?}"),

@@ -35,6 +35,14 @@ const TYPES: &str = "/sys/kernel/btf";
 /// A link is always one of several; to ask for that is refused.
 const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 
+/// The kernel's bound on connections that it tracks; not there where it tracks none.
+const MOST_TRACKED: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+/// Tuples of translated connections, two each, that the reader is known to have been told of: at least, and at most as many
+/// as it remembers itself. Some 130 bytes each are taken at once. A connection that finds no room is told again with its
+/// next packet.
+const FEWEST_TRANSLATIONS: u32 = 1_024;
+const MOST_TRANSLATIONS: u32 = 131_072;
+
 /// Loads, attaches, and has the sockets looked at that there are already.
 ///
 /// # Errors
@@ -52,6 +60,7 @@ pub(super) fn load() -> Result<Source, EbpfError> {
         .override_global("CONNECTION_TUPLES", &tuples, true)
         .override_global("CONNECTION_REPLY", &reply, true)
         .override_global("CONNECTION_STATUS", &status, true)
+        .map_max_entries(TRANSLATIONS, translations())
         .load(OBJECT)
         .map_err(|source| EbpfError::Object { kernel: kernel(), source: Box::new(source) })?;
     let mut attached = vec![attach(&mut ebpf, "sock_create", &root)?];
@@ -91,6 +100,13 @@ fn check_capabilities() -> Result<(), EbpfError> {
         .map(|(capability, _)| capability.to_string())
         .collect();
     if missing.is_empty() { Ok(()) } else { Err(EbpfError::Capabilities(missing.join(", "))) }
+}
+
+/// As many as the kernel may track, within bounds.
+fn translations() -> u32 {
+    let tracked = std::fs::read_to_string(MOST_TRACKED).ok();
+    let tracked = tracked.and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(0);
+    tracked.saturating_mul(2).clamp(FEWEST_TRANSLATIONS, MOST_TRANSLATIONS)
 }
 
 /// THREAD_SIZE: 16 KiB on x86-64 and arm64, a page where pages are larger.

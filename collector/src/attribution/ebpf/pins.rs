@@ -14,7 +14,7 @@ use super::load::{self, CONTROL, EVENTS, FRAME_SENT, TRANSLATIONS};
 use super::{EbpfError, Held, Source};
 
 /// Of the layouts in `weir.bpf.c`; part of the maps' file names, so that no version reads another one's.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Where systemd mounts it, and where we do.
 const USUAL_MOUNT: &str = "/sys/fs/bpf";
 const DIRECTORY_MODE: u32 = 0o750;

@@ -88,6 +88,9 @@ enum Local {
     Several,
 }
 
+/// The number is no owner's, and none: so what is theirs is told before the next owner's.
+const SEVERAL: OwnerMark = OwnerMark { owner: u32::MAX, quality: Match::Several, passes: false };
+
 type LocalEnd = (u8, IpAddr, u16);
 
 /// Changes as they are made, numbered in their order.
@@ -203,11 +206,13 @@ impl Book {
             // without ports one key stands for several sockets
             let is_another = latest.owner.mark.owner != owner.mark.owner;
             // a frame can bear any addresses: that takes no flow from the socket that has them
-            let is_a_sockets = !matches!(latest.owner.mark.quality, Match::Frames | Match::Kernel);
-            if how == How::Framed && is_another && is_a_sockets {
+            let is_a_sockets =
+                !matches!(latest.owner.mark.quality, Match::Frames | Match::Several | Match::Kernel);
+            if matches!(how, How::Framed | How::Several) && is_another && is_a_sockets {
                 return None;
             }
-            if end.key.ports() == (0, 0) && is_another && latest.owner.mark.quality != Match::Kernel {
+            let is_somebodys = !matches!(latest.owner.mark.quality, Match::Kernel | Match::Several);
+            if end.key.ports() == (0, 0) && is_another && is_somebodys && how != How::Several {
                 owner.mark.quality = Match::Shared;
             }
         }
@@ -298,7 +303,7 @@ impl Book {
 
 /// Neither the kernel's sockets nor those that frames are sent by keep a local end for themselves.
 fn has_local_end(how: How) -> bool {
-    !matches!(how, How::Kernel | How::Framed)
+    !matches!(how, How::Kernel | How::Framed | How::Several)
 }
 
 fn mark(how: How, owner: u32, foreign: bool) -> OwnerMark {
@@ -306,6 +311,7 @@ fn mark(how: How, owner: u32, foreign: bool) -> OwnerMark {
         How::Kernel => {
             return OwnerMark { owner: OwnerId::KERNEL.0, quality: Match::Kernel, ..OwnerMark::default() };
         }
+        How::Several => return SEVERAL,
         How::Found | How::Made | How::Accepted | How::Sent => Match::Exact,
         How::Shared => Match::Shared,
         How::Framed if !foreign => Match::Frames,

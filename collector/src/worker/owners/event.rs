@@ -44,6 +44,8 @@ pub(super) enum How {
     Sent,
     /// Has sent frames with these addresses past the IP stack, which it may have made up.
     Framed,
+    /// Several programs send such frames in turns.
+    Several,
 }
 
 impl How {
@@ -57,6 +59,7 @@ impl How {
             Self::Accepted,
             Self::Sent,
             Self::Framed,
+            Self::Several,
         ];
         all.get(usize::from(number)).copied()
     }

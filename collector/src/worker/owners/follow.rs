@@ -211,8 +211,10 @@ impl Owners {
         known: Option<Owner>,
     ) {
         let since = flows.timeline.now();
+        // its packets may have been seen behind this machine already, and then it is decided at the next tick
+        let pause = if known.is_some_and(|owner| owner.behind) { 0 } else { UNTOLD };
         if cursor.waiting.len() < MOST_WAITING {
-            cursor.waiting.push(Waiting { slot, end, since, due: since.saturating_add(UNTOLD) });
+            cursor.waiting.push(Waiting { slot, end, since, due: since.saturating_add(pause) });
         } else {
             let mark = self.last_resort(flows, end, known);
             give(flows.pipeline, slot, end, mark);
@@ -231,8 +233,9 @@ impl Owners {
         let known = self.owner(cursor, flows, (slot, end));
         let is_decided = match known {
             Some(owner) if owner.held => age >= HELD,
-            // by then it is known whether its packets are seen behind this machine, too
-            Some(owner) => age >= UNTOLD || !owner.behind && is_of(flows, slot, &owner),
+            // by then it is known that its packets are not seen behind this machine
+            Some(owner) if owner.behind => age >= UNTOLD || self.is_seen_elsewhere(end),
+            Some(owner) => age >= UNTOLD || is_of(flows, slot, &owner),
             None => age >= UNTOLD,
         };
         let mark = if is_decided { self.last_resort(flows, end, known) } else { None };
@@ -241,10 +244,14 @@ impl Owners {
         !found && age < HELD
     }
 
+    fn is_seen_elsewhere(&self, end: End) -> bool {
+        self.book.seen_elsewhere(end.key).any(|key| self.seen.contains(&key))
+    }
+
     /// What is known, the listener included; else whoever alone has the local end.
     fn last_resort(&self, flows: &Flows<'_>, end: End, known: Option<Owner>) -> Option<OwnerMark> {
         let known = known.map(|Owner { mark, behind, .. }| OwnerMark {
-            passes: behind && self.book.seen_elsewhere(end.key).any(|key| self.seen.contains(&key)),
+            passes: behind && self.is_seen_elsewhere(end),
             ..mark
         });
         let in_doubt = flows.timeline.now() < self.doubt_until;

@@ -294,13 +294,15 @@ fn a_container_is_credited_with_what_leaves_with_our_address_also_where_that_pas
         let translation = translated((9_001_000, HERE, false), 17, inside, (US.1, US.2));
         worker.owners.take([bytes, translation].map(|bytes| Event::read(&bytes).unwrap()).into());
         worker.packets(&[10, 12]);
-        worker.tick(100);
-        assert_eq!(worker.bytes, BTreeMap::from([(0, 200)]));
-        worker.timeline.advance(clocks(300));
-        let looked_for = worker.owners.looked_for(&worker.cursor, worker.timeline.now());
-        assert_eq!(looked_for.len(), 1);
-        worker.owners.are_seen(looked_for.into_iter().filter(|_| is_seen).collect());
-        worker.tick(300);
+        for at in [100, 300] {
+            worker.timeline.advance(clocks(at));
+            let looked_for = worker.owners.looked_for(&worker.cursor, worker.timeline.now());
+            assert!(at > 100 || looked_for.len() == 1);
+            worker.owners.are_seen(looked_for.into_iter().filter(|_| is_seen).collect());
+            worker.tick(at);
+            // what is seen behind this machine is known at once
+            assert!(at > 100 || worker.bytes.contains_key(&0) != is_seen, "{:?}", worker.bytes);
+        }
         assert_eq!(worker.credited(), [(100, 200)]);
         assert_eq!((worker.quality, worker.passes), (Match::Exact, is_seen));
     }
@@ -319,4 +321,22 @@ fn what_is_passed_on_for_another_machine_is_not_given_to_who_has_its_port_here()
     }
     assert_eq!(worker.quality, Match::Forwarded);
     assert_eq!(worker.bytes, BTreeMap::from([(crate::attribution::OwnerId::FORWARDED.0, 100)]));
+}
+
+#[test]
+fn frames_of_one_tuple_are_each_senders_in_its_turn_and_nobodys_when_those_are_too_many() {
+    let mut worker = Worker::new();
+    for (at, how, pid) in [
+        (1_000, How::Framed, 11),
+        (1_010, How::Framed, 12),
+        (1_020, How::Framed, 11),
+        (1_030, How::Several, 12),
+        (1_040, How::Framed, 12),
+    ] {
+        worker.news(at, how, pid, Some(US));
+    }
+    worker.packets(&[1_001, 1_002, 1_011, 1_021, 1_031, 1_032, 1_041]);
+    worker.tick(1_042);
+    // 0: of no pid
+    assert_eq!(worker.credited(), [(11, 300), (12, 200), (0, 200)]);
 }
