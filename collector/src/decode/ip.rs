@@ -190,17 +190,15 @@ fn fragment_header(data: &[u8], at: usize) -> Option<Fragment> {
 }
 
 #[inline]
-fn finish<'a>(data: &'a [u8], span: Span, cut: bool, mut packet: Ip<'a>) -> Content<'a> {
-    packet.payload_length = span.end.saturating_sub(span.at);
+fn finish<'a>(data: &'a [u8], span: Span, cut: bool, packet: Ip<'a>) -> Content<'a> {
+    let length = span.end.saturating_sub(span.at);
     if cut || matches!(packet.fragment, Fragment::Later(_)) {
-        return Content::Ip(packet);
+        return Content::Ip(Ip { payload_length: length, ..packet });
     }
     let first = packet.fragment != Fragment::Whole;
     match transport::transport(data, span, packet.protocol, first) {
         Some(transport) => {
-            packet.payload_length = transport.payload_length(packet.payload_length);
-            packet.transport = transport;
-            Content::Ip(packet)
+            Content::Ip(Ip { payload_length: transport.payload_length(length), transport, ..packet })
         }
         None => Content::Malformed,
     }

@@ -23,19 +23,20 @@ const _: () = assert!(size_of::<Line>() == 64);
 impl Line {
     const EMPTY: Self = Self { tags: [NO_TAG; PLACES], passed: 0, slots: [u32::MAX; PLACES] };
 
-    /// The places with this tag, lowest first; after the first there may be others among them, which `find` would have to
-    /// tell apart anyway.
+    /// The places with this tag; after the first there may be others among them, which `find` would have to tell apart
+    /// anyway.
     #[inline]
     fn with_tag(&self, tag: u8) -> impl Iterator<Item = usize> + use<> {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = self.tags;
         let wanted = LOWEST * u64::from(tag);
-        let low = zero_bytes(wanted ^ u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-        let high = zero_bytes(wanted ^ u64::from_le_bytes([i, j, k, l, !tag, !tag, !tag, !tag]));
-        let mut bits = (u128::from(high) << 64) | u128::from(low);
+        let first = zero_bytes(wanted ^ u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        let others = zero_bytes(wanted ^ u64::from(u32::from_le_bytes([i, j, k, l]))) & u64::from(u32::MAX);
+        // the first eight places at the highest bits of their bytes, the others at the bits below
+        let mut bits = first | others >> 1;
         std::iter::from_fn(move || {
-            let place = bits.trailing_zeros() / 8;
+            let bit = bits.trailing_zeros() as usize;
             bits &= bits.wrapping_sub(1);
-            (place < 16).then_some(place as usize)
+            (bit < 64).then_some(if bit % 8 == 7 { bit / 8 } else { 8 + bit / 8 })
         })
     }
 
