@@ -117,7 +117,8 @@ struct control {
 	u64 told, ring_full, no_storage, too_many;
 	/* the programs' own: */
 	u64 translations_second; /* the one that the next counts in */
-	u32 translations, pad_2;
+	u32 translations;
+	u32 frame_news; /* how many tuples of frames were told */
 };
 
 /* A tuple in its network namespace. */
@@ -133,6 +134,14 @@ struct translation {
 };
 enum { BEFORE = 1, AFTER = 2 };
 
+/* Of tuples that a socket has sent frames of, fingerprints of those that there was nothing to tell of, as long as nothing
+ * has been told of any frame since: then no other program can have taken one over. */
+#define QUIET_TUPLES 512
+
+struct quiet {
+	u64 tuples[QUIET_TUPLES];
+};
+
 /* Who has sent frames of a tuple last. */
 struct sender {
 	struct program program; /* start 0: several, or not told */
@@ -146,6 +155,13 @@ struct {
 	__type(key, int);
 	__type(value, struct known);
 } SOCKETS SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct quiet);
+} QUIET SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -559,44 +575,77 @@ enum { WITHOUT_TUPLE, WITH_TUPLE, UNREADABLE };
 /* Fills in the 5-tuple that a sender has written into its frame. There is none where it is no IP, or a later fragment. */
 INLINE int read_frame(const struct sk_buff *frame, struct tuple *tuple)
 {
-	u32 link = frame->dev->hard_header_len, there;
+	u32 there;
 	const u8 *network = network_header(frame, &there);
-	u8 header[40];
-	u16 head[4] = {}, type = 0;
+	/* the EtherType, 40 bytes from the network header on, and 8 behind; so placed that words are aligned */
+	u8 read[8 + 48] = {}, *header = read + 8;
+	u16 head[4] = {}, type;
 
 	if (!network)
 		return UNREADABLE;
-	if (link >= ETHERNET_HEADER && bpf_probe_read_kernel(&type, 2, network - 2))
-		return WITHOUT_TUPLE;
-	if (there > 0xffff || there < 20 || bpf_probe_read_kernel(header, 20, network))
+	if (there > 0xffff || there < 20 || bpf_probe_read_kernel(read + 6, 2 + (there < 48 ? there : 48), network - 2))
 		return WITHOUT_TUPLE;
 	u8 version = header[0] >> 4;
 
-	if (link >= ETHERNET_HEADER && type != (version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6))
+	type = *(u16 *)(read + 6);
+	if (frame->dev->hard_header_len >= ETHERNET_HEADER && type != (version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6))
 		return WITHOUT_TUPLE;
-	if (version == 4 ? *(u16 *)(header + 6) & 0xff1f :
-			   version != 6 || there < 40 || bpf_probe_read_kernel(header + 20, 20, network + 20))
+	if (version == 4 ? *(u16 *)(header + 6) & 0xff1f : version != 6 || there < 40)
 		return WITHOUT_TUPLE;
 	u32 transport = set_addresses(tuple, header, 1);
 
-	if ((has_ports(tuple->protocol) || is_icmp(tuple->protocol)) && transport + 8 <= there &&
-	    !bpf_probe_read_kernel(head, 8, network + transport))
-		set_ports(tuple, head, 1);
+	if ((!has_ports(tuple->protocol) && !is_icmp(tuple->protocol)) || transport + 8 > there)
+		return WITH_TUPLE;
+	if (transport == 20)
+		__builtin_memcpy(head, header + 20, 8);
+	else if (version == 6)
+		__builtin_memcpy(head, header + 40, 8);
+	else if (bpf_probe_read_kernel(head, 8, network + transport))
+		return WITH_TUPLE;
+	set_ports(tuple, head, 1);
 	return WITH_TUPLE;
+}
+
+INLINE u64 fingerprint(const struct tuple *tuple)
+{
+	const u64 *words = (const void *)tuple;
+	u64 print = 0;
+
+	for (int i = 0; i < sizeof *tuple / 8; i++) {
+		print = (print ^ words[i]) * 0x9e3779b97f4a7c15;
+		print ^= print >> 32;
+	}
+	return print;
+}
+
+/* Never the 0 of an empty place. */
+INLINE u64 quiet_print(const struct known *known, const struct tuple *tuple, const struct control *control)
+{
+	const struct program *program = &known->owner.program;
+	u64 news = control->frame_news | (u64)control->generation << 32;
+	u64 print = fingerprint(tuple) ^ program->start ^ (program->pid | (u64)program->exec << 32);
+
+	return (print ^ news * 0xc2b2ae3d27d4eb4f) * 0x9e3779b97f4a7c15 | 1;
 }
 
 /* Tells of a frame's tuple unless it is known to be this program's. Any program can send frames of any addresses, so each
  * that takes its turn is told, or that they are several. */
-INLINE void tell_frame(struct known *known, const struct tuple *tuple, struct control *control)
+INLINE void tell_frame(struct known *known, const struct tuple *tuple, struct quiet *quiet, struct control *control)
 {
+	u64 print = quiet_print(known, tuple, control), *place_of_print = &quiet->tuples[print / (~0ul / QUIET_TUPLES + 1)];
+
+	if (*place_of_print == print)
+		return; /* nothing new: nearly every frame ends here */
 	struct place place = { .tuple = *tuple, .network_namespace = known->network_namespace };
 	struct sender *last = bpf_map_lookup_elem(&SENDERS, &place), none = {};
 	const struct program *program = &known->owner.program;
 	u64 second = bpf_ktime_get_boot_ns() >> 30;
 
 	if (last && last->program.start == program->start && last->program.pid == program->pid &&
-	    last->program.exec == program->exec && last->generation == control->generation)
-		return; /* nothing new: nearly every frame ends here */
+	    last->program.exec == program->exec && last->generation == control->generation) {
+		*place_of_print = print;
+		return;
+	}
 	if (last && last->second == second && last->turns > MOST_TURNS_A_SECOND)
 		return; /* that they are several was told */
 	if (!may_tell(known)) {
@@ -614,6 +663,7 @@ INLINE void tell_frame(struct known *known, const struct tuple *tuple, struct co
 	last->generation = control->generation;
 	int told = tell_socket(known, tuple, 0, 1, control);
 
+	COUNT(control->frame_news);
 	if (!told)
 		last->turns--;
 	if (!told || known->how == SEVERAL)
@@ -650,18 +700,6 @@ INLINE void on_frame_without_tuple(struct known *known, const struct sk_buff *fr
 }
 
 /* ---- translated addresses ---- */
-
-INLINE u64 fingerprint(const struct tuple *tuple)
-{
-	const u64 *words = (const void *)tuple;
-	u64 print = 0;
-
-	for (int i = 0; i < sizeof *tuple / 8; i++) {
-		print = (print ^ words[i]) * 0x9e3779b97f4a7c15;
-		print ^= print >> 32;
-	}
-	return print;
-}
 
 /* From the connection's two tuples, as its initiator and as its responder sends. */
 INLINE void set_translated(struct translation_event *event, const struct connection_tuple *there,
@@ -806,11 +844,16 @@ int frame_sent(u64 *arguments)
 	}
 	if (known->how != FRAMED)
 		return 0;
+	struct quiet *quiet = bpf_sk_storage_get(&QUIET, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	struct tuple tuple = {};
 
+	if (!quiet) {
+		COUNT(control_of_ours->no_storage);
+		return 0;
+	}
 	switch (read_frame(frame, &tuple)) {
 	case WITH_TUPLE:
-		tell_frame(known, &tuple, control_of_ours);
+		tell_frame(known, &tuple, quiet, control_of_ours);
 		break;
 	case WITHOUT_TUPLE:
 		on_frame_without_tuple(known, frame, control_of_ours);
