@@ -26,6 +26,7 @@ use batch::Decoded;
 use clock::Clock;
 use counting::{Counting, Course};
 use inspect::Inspection;
+pub(crate) use telling::MOST_TURNS;
 use telling::{Next, Telling};
 
 /// Bounds and time-outs of a pipeline.

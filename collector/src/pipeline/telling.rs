@@ -15,7 +15,7 @@ const MOST_TOLD_LEAVING: usize = 4_096;
 /// Flows that have grown are told once a second: about so many of the largest, and so many of those that have waited for
 /// longest. The others go on growing.
 pub(super) const MOST_LARGEST: usize = 1_024;
-const MOST_TURNS: usize = 1_024;
+pub(crate) const MOST_TURNS: usize = 1_024;
 /// Rows of sums in a record: 100 bytes each at most.
 const MOST_SUMS: usize = 400;
 /// Windows whose end may wait; a reader that stands still for longer gets the oldest ones as one.

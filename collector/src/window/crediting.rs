@@ -89,16 +89,16 @@ fn by_protocol(identity: &FlowIdentity, side: usize) -> Option<(OwnerId, MatchQu
 }
 
 impl Capture {
-    /// Credits a row that the mirror has taken in. `is_new`: the flow was introduced by it.
+    /// Credits a row that the mirror has taken in. `is_new`: the flow was introduced by it; `seconds`: it came in over so many.
     pub(super) fn credit(
         &mut self,
         interface: &mut Interface,
         row: &FlowNews,
-        (time, is_new): (u64, bool),
+        (time, is_new, seconds): (u64, bool, u64),
         owning: &Owning,
     ) {
         let Some(flow) = self.mirror.get_mut(row.slot) else { return };
-        let said = said(flow, interface.window, owning.session, time);
+        let said = Said { seconds, ..said(flow, interface.window, owning.session, time) };
         self.told += super::mirror::grown(row);
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
@@ -170,6 +170,7 @@ impl Capture {
                 first_seen: start,
                 last_seen: time,
                 protocols: sum.protocols,
+                seconds: self.late.seconds(),
             };
             interface.owners.add(owner, quality, &share, &said);
         }
@@ -284,7 +285,8 @@ fn nobodys(flow: &Flow, side: usize, share: &Share) -> (OwnerId, Share) {
 fn said(flow: &Flow, window: u64, session: u64, time: u64) -> Said {
     let mut protocols = Protocols::default();
     protocols.add(flow.identity.protocol, flow.application);
-    Said { window, session, time, first_seen: flow.identity.first_seen, last_seen: flow.last_seen, protocols }
+    let (first_seen, last_seen) = (flow.identity.first_seen, flow.last_seen);
+    Said { window, session, time, first_seen, last_seen, protocols, seconds: 1 }
 }
 
 /// The initiator's share as the given side has it.

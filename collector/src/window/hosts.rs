@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use weir_shared::report::{HostRow, RxTx};
 
-use super::rate::Rate;
+use super::rate::{self, Rate};
 use super::{add, timestamp};
 use crate::flows::addresses::ByAddress;
 use crate::flows::protocols::Protocols;
@@ -31,6 +31,8 @@ pub(super) struct Said {
     pub first_seen: u64,
     pub last_seen: u64,
     pub protocols: Protocols,
+    /// It came in over so many seconds.
+    pub seconds: u64,
 }
 
 impl Host {
@@ -45,7 +47,7 @@ impl Host {
         }
         self.grown += said.grown;
         self.total += said.grown;
-        self.rate.add(&said.grown, said.time);
+        self.rate.add(&rate::in_a_second(&said.grown, said.seconds), said.time);
         self.protocols.join(said.protocols);
     }
 

@@ -7,6 +7,7 @@ use weir_shared::report::{Count, RxTx};
 use super::crediting::Owning;
 use super::frames::Frames;
 use super::hosts::{self, Hosts, Said};
+use super::late::Late;
 use super::mirror::{self, Flow, Mirror};
 use super::moving::Moving;
 use super::owners::Owners;
@@ -95,6 +96,7 @@ pub(super) struct Capture {
     pub before: Counters,
     pub mirror: Mirror,
     pub moving: Moving,
+    pub late: Late,
     /// Flows of the open window whose slot was given to another.
     pub gone: Vec<Flow>,
     pub gone_count: u64,
@@ -126,6 +128,7 @@ impl Capture {
             before: Counters::default(),
             mirror: Mirror::default(),
             moving: Moving::default(),
+            late: Late::default(),
             gone: Vec::new(),
             gone_count: 0,
             gone_traffic: RxTx::default(),
@@ -143,11 +146,13 @@ impl Capture {
     pub(super) fn totals(&mut self, totals: Totals) {
         self.time = totals.time;
         self.window_start = totals.window_start;
+        self.late.counts_in(totals.window_start);
         self.counters = totals.counters;
     }
 
     pub(super) fn second(&mut self, record: &SecondRecord) {
         self.time = self.time.max(record.second.saturating_add(1).saturating_mul(1_000_000_000));
+        self.late.second_ended();
         let highest = &mut self.highest;
         highest.highest_received_bytes = highest.highest_received_bytes.max(record.received.bytes);
         highest.highest_sent_bytes = highest.highest_sent_bytes.max(record.sent.bytes);
@@ -176,6 +181,8 @@ impl Capture {
         if let Some(old) = old {
             self.leaves(old, interface.window, settings.rows);
         }
+        let since_told = self.mirror.get(row.slot).map_or(0, |flow| flow.rate.seconds_since(time));
+        let seconds = if is_new { 1 } else { self.late.told_again(since_told) };
         self.mirror.grow(&mut row, interface.window, time);
         self.moving.told(row.slot);
         if let Some(flow) = self.mirror.get(row.slot) {
@@ -188,13 +195,14 @@ impl Capture {
                 first_seen: identity.first_seen,
                 last_seen: flow.last_seen,
                 protocols: protocols(&identity, flow.application),
+                seconds,
             };
             if let Some(host) = interface.hosts.value(remote) {
                 host.add(&said);
             }
             self.addresses.flow(identity.initiator, identity.responder, row.forward, row.backward);
         }
-        self.credit(interface, &row, (time, is_new), owning);
+        self.credit(interface, &row, (time, is_new, seconds), owning);
         if row.ended
             && let Some(old) = self.mirror.remove(row.slot)
         {
@@ -224,6 +232,7 @@ impl Capture {
                 first_seen: self.window_start,
                 last_seen: self.time,
                 protocols: sum.protocols,
+                seconds: self.late.seconds(),
             };
             if let Some(host) = interface.hosts.value(*address) {
                 host.add(&said);
@@ -267,6 +276,7 @@ impl Capture {
         {
             self.counters = record.counters.clone();
         }
+        self.late.window_closed(self.window_start);
         self.mirror.window_ends();
         self.moving.window_ends();
         self.gone.clear();

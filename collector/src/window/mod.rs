@@ -6,6 +6,7 @@ mod crediting;
 mod frames;
 mod hosts;
 mod interface;
+mod late;
 mod lists;
 mod mirror;
 mod moving;

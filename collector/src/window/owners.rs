@@ -73,6 +73,8 @@ pub(super) struct Said {
     pub first_seen: u64,
     pub last_seen: u64,
     pub protocols: Protocols,
+    /// It came in over so many seconds.
+    pub seconds: u64,
 }
 
 /// A session's number where none runs.
@@ -168,8 +170,9 @@ impl Owners {
         account.grown.add(share);
         account.of_session.add(share);
         account.total.add(share);
-        account.recent += share.traffic;
-        account.rate.add(&share.traffic, said.time);
+        let in_a_second = rate::in_a_second(&share.traffic, said.seconds);
+        account.recent += in_a_second;
+        account.rate.add(&in_a_second, said.time);
         account.last_seen = account.last_seen.max(said.last_seen);
         account.protocols.join(said.protocols);
         account.quality = account.quality.max(quality);

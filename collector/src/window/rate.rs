@@ -68,6 +68,11 @@ impl Rate {
         self.second = now;
     }
 
+    /// How long ago something was told.
+    pub(super) fn seconds_since(&self, time: u64) -> u64 {
+        second(time).saturating_sub(self.second)
+    }
+
     fn kept(&self, time: u64) -> f32 {
         left(second(time.saturating_sub(TOLD_WITHIN)).saturating_sub(self.second))
     }
@@ -94,6 +99,13 @@ impl Rate {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bound, never negative")]
 fn above(level: f32) -> u64 {
     ((level * 1.000_01) as u64).saturating_add(2)
+}
+
+/// Of what came in over so many seconds, what one had.
+pub(super) fn in_a_second(traffic: &RxTx, seconds: u64) -> RxTx {
+    let each =
+        |count: Count| Count { packets: count.packets / seconds.max(1), bytes: count.bytes / seconds.max(1) };
+    if seconds <= 1 { *traffic } else { RxTx { rx: each(traffic.rx), tx: each(traffic.tx) } }
 }
 
 /// The mean over a span.

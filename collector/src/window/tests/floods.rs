@@ -57,6 +57,31 @@ fn a_flood_is_told_in_few_rows_and_its_sums_are_exact() {
 }
 
 #[test]
+fn what_a_windows_end_tells_of_many_flows_is_no_burst_of_their_owner() {
+    const FLOWS: u16 = 6_000;
+    let own = OwnAddresses::new(vec!["10.0.0.1".parse().unwrap()], None);
+    let mut pipeline = Pipeline::new(1, own, PipelineSettings::default()).unwrap();
+    let mut traffic = Traffic::new(Settings::default());
+    traffic.interface_opened(1, "eth0", COUNTED);
+    for second in 0..25u64 {
+        for port in 0..FLOWS {
+            let data = datagram([10, 0, 0, 1], [198, 51, 100, 7], port, 58);
+            pipeline.packet(Sample { time: START + second * SECOND, wire_length: 100, data: &data });
+        }
+        pipeline.reached(START + (second + 1) * SECOND);
+        while let Some(record) = pipeline.take(1_000) {
+            traffic.apply(1, record, &Nobody).unwrap();
+        }
+        let moved: u64 = traffic.take_recent_of_owners().values().map(|moved| moved.tx.bytes).sum();
+        let in_truth = u64::from(FLOWS) * 100;
+        assert!(moved <= 2 * in_truth, "{moved} bytes in second {second}");
+        if second % 10 == 9 {
+            assert_eq!(moved, in_truth, "a window ends with second {second}");
+        }
+    }
+}
+
+#[test]
 fn an_owner_that_is_found_late_gets_what_its_flow_moved_before() {
     let mut pipeline = pipeline(100);
     let mut traffic = Traffic::new(Settings::default());
