@@ -18,7 +18,7 @@ pub struct Packet<'a> {
 }
 
 /// Packets of a batch at most: enough that what they need from memory is fetched at the same time.
-pub const BATCH: usize = 8;
+const BATCH: usize = 8;
 
 /// Packets that lie together in the buffer.
 #[derive(Clone, Copy, Debug, Default)]

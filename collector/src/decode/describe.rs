@@ -90,7 +90,7 @@ impl Described {
             (false, true) => Direction::Ingress,
             (false, false) => Direction::Forwarded,
         };
-        let at = packet.transport_at;
+        let at = packet.transport_at as usize;
         let length = match &packet.transport {
             Transport::Tcp(tcp) => {
                 self.tcp_flags = tcp.flags;
@@ -175,7 +175,7 @@ impl Described {
             self.detail = format!("later fragment of {identification:#x}");
             return 0;
         }
-        let at = packet.transport_at;
+        let at = packet.transport_at as usize;
         match (packet.protocol, data.get(at), data.get(at + 1)) {
             (1, Some(kind), Some(code)) => {
                 self.detail = icmp(*kind, *code);

@@ -1,7 +1,7 @@
 //! IPv4 (RFC 791), IPv6 and its extension headers (RFC 8200), the authentication header of both (RFC 4302).
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::transport::{self, Span, Transport};
+use super::transport::{self, Span, Transport, within};
 use super::{Content, header};
 
 /// A whole and valid IP header.
@@ -16,9 +16,9 @@ pub struct Ip<'a> {
     pub fragment: Fragment,
     pub transport: Transport<'a>,
     /// Where the transport header begins.
-    pub transport_at: usize,
+    pub transport_at: u32,
     /// Bytes above the transport header on the wire; of later fragments and of what was cut all that follows IP.
-    pub payload_length: usize,
+    pub payload_length: u32,
 }
 
 /// A datagram's part, with its identification.
@@ -81,22 +81,20 @@ pub(super) fn version_4<'a>(data: &'a [u8], at: usize, wire: usize) -> Content<'
             Err(_) => cut = true,
         }
     }
+    let Some((transport, payload_length)) = above(data, span, cut, protocol, fragment) else {
+        return Content::Malformed;
+    };
     let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *head;
-    finish(
-        data,
-        span,
-        cut,
-        Ip {
-            version_6: false,
-            source: short([s0, s1, s2, s3]),
-            destination: short([d0, d1, d2, d3]),
-            protocol,
-            fragment,
-            transport: Transport::None,
-            transport_at: span.at,
-            payload_length: 0,
-        },
-    )
+    Content::Ip(Ip {
+        version_6: false,
+        source: short([s0, s1, s2, s3]),
+        destination: short([d0, d1, d2, d3]),
+        protocol,
+        fragment,
+        transport,
+        transport_at: within(span.at),
+        payload_length,
+    })
 }
 
 #[inline]
@@ -119,41 +117,43 @@ pub(super) fn version_6<'a>(data: &'a [u8], at: usize, wire: usize) -> Content<'
     let (Some(source), Some(destination)) = (addresses.first_chunk(), addresses.last_chunk()) else {
         return Content::Malformed;
     };
-    let mut packet = Ip {
-        version_6: true,
-        source: *source,
-        destination: *destination,
-        protocol: head[6],
-        fragment: Fragment::Whole,
-        transport: Transport::None,
-        transport_at: at + 40,
-        payload_length: 0,
-    };
+    let (mut protocol, mut fragment) = (head[6], Fragment::Whole);
     // a payload length of zero means the frame's end where TCP follows: segmentation offload
     let mut span = Span { at: at + 40, end: if payload == 0 { wire } else { at + 40 + payload } };
     let mut cut = false;
-    while is_extension(packet.protocol) && !matches!(packet.fragment, Fragment::Later(_)) {
-        if packet.protocol == 44 {
-            packet.fragment = fragment_header(data, span.at).unwrap_or(packet.fragment);
+    while is_extension(protocol) && !matches!(fragment, Fragment::Later(_)) {
+        if protocol == 44 {
+            fragment = fragment_header(data, span.at).unwrap_or(fragment);
         }
-        match extension(data, &mut span, packet.protocol) {
-            Ok(next) => packet.protocol = next,
-            Err(Content::Malformed) if packet.fragment == Fragment::Whole => return Content::Malformed,
+        match extension(data, &mut span, protocol) {
+            Ok(next) => protocol = next,
+            Err(Content::Malformed) if fragment == Fragment::Whole => return Content::Malformed,
             Err(_) => {
                 cut = true;
-                packet.protocol = NO_NEXT_HEADER;
+                protocol = NO_NEXT_HEADER;
                 break;
             }
         }
     }
-    if payload == 0 && packet.protocol != TCP {
+    if payload == 0 && protocol != TCP {
         if span.at > at + 40 {
             return Content::Malformed;
         }
         span.end = at + 40;
     }
-    packet.transport_at = span.at;
-    finish(data, span, cut, packet)
+    let Some((transport, payload_length)) = above(data, span, cut, protocol, fragment) else {
+        return Content::Malformed;
+    };
+    Content::Ip(Ip {
+        version_6: true,
+        source: *source,
+        destination: *destination,
+        protocol,
+        fragment,
+        transport,
+        transport_at: within(span.at),
+        payload_length,
+    })
 }
 
 const fn is_extension(protocol: u8) -> bool {
@@ -189,17 +189,20 @@ fn fragment_header(data: &[u8], at: usize) -> Option<Fragment> {
     })
 }
 
+/// What is above IP, and how many bytes; None where that contradicts itself.
 #[inline]
-fn finish<'a>(data: &'a [u8], span: Span, cut: bool, packet: Ip<'a>) -> Content<'a> {
-    let length = span.end.saturating_sub(span.at);
-    if cut || matches!(packet.fragment, Fragment::Later(_)) {
-        return Content::Ip(Ip { payload_length: length, ..packet });
+fn above(
+    data: &[u8],
+    span: Span,
+    cut: bool,
+    protocol: u8,
+    fragment: Fragment,
+) -> Option<(Transport<'_>, u32)> {
+    let length = within(span.end.saturating_sub(span.at));
+    if cut || matches!(fragment, Fragment::Later(_)) {
+        return Some((Transport::None, length));
     }
-    let first = packet.fragment != Fragment::Whole;
-    match transport::transport(data, span, packet.protocol, first) {
-        Some(transport) => {
-            Content::Ip(Ip { payload_length: transport.payload_length(length), transport, ..packet })
-        }
-        None => Content::Malformed,
-    }
+    let transport = transport::transport(data, span, protocol, fragment != Fragment::Whole)?;
+    let length = transport.payload_length(length);
+    Some((transport, length))
 }

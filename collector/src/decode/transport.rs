@@ -7,6 +7,12 @@ pub(super) struct Span {
     pub end: usize,
 }
 
+/// A place in a frame, or a part's length. No frame is longer: the length on the wire has 32 bits.
+#[inline]
+pub(super) fn within(frame: usize) -> u32 {
+    u32::try_from(frame).unwrap_or(u32::MAX)
+}
+
 /// What the transport header says, where it is whole.
 #[derive(Debug)]
 pub enum Transport<'a> {
@@ -33,7 +39,7 @@ pub enum Transport<'a> {
 impl Transport<'_> {
     /// Of so many bytes from the transport header on, those above it.
     #[inline]
-    pub(super) fn payload_length(&self, all: usize) -> usize {
+    pub(super) fn payload_length(&self, all: u32) -> u32 {
         match self {
             Self::Tcp(tcp) => tcp.payload.length,
             Self::Udp { payload, .. } => payload.length,
@@ -59,12 +65,12 @@ pub struct Tcp<'a> {
 pub struct Payload<'a> {
     pub data: &'a [u8],
     /// On the wire.
-    pub length: usize,
+    pub length: u32,
 }
 
 impl Payload<'_> {
     pub fn is_whole(&self) -> bool {
-        self.data.len() >= self.length
+        self.data.len() >= self.length as usize
     }
 }
 
@@ -99,7 +105,10 @@ fn fixed<const N: usize>(data: &[u8], span: Span, fragment: bool) -> Option<Opti
 
 #[inline]
 fn payload(data: &[u8], at: usize, end: usize) -> Payload<'_> {
-    Payload { data: data.get(at..end.min(data.len())).unwrap_or_default(), length: end.saturating_sub(at) }
+    Payload {
+        data: data.get(at..end.min(data.len())).unwrap_or_default(),
+        length: within(end.saturating_sub(at)),
+    }
 }
 
 #[inline]

@@ -106,45 +106,67 @@ impl Sums {
         out_all.add(growth.sent);
         let [initiator, responder] = growth.ends;
         let of_initiator = growth.direction.remote_is_initiator(growth.ends);
-        let ends = [
-            (initiator, growth.forward, growth.backward, of_initiator),
-            (responder, growth.backward, growth.forward, !of_initiator),
-        ];
-        for ((address, from, to, is_remote), near) in ends.into_iter().zip(&mut self.near) {
-            let Some(sum) = self.addresses.value_near(address, near) else { continue };
-            sum.sent.add(from);
-            sum.received.add(to);
-            if is_remote {
-                sum.remote_received.add(received);
-                sum.remote_sent.add(growth.sent);
-                sum.protocols.add(growth.protocol, growth.application);
-            }
-        }
+        let (forward, backward) = (growth.forward, growth.backward);
+        self.end(0, (initiator, of_initiator), (forward, backward), (received, growth));
+        self.end(1, (responder, !of_initiator), (backward, forward), (received, growth));
         self.owned(growth);
     }
 
-    fn owned(&mut self, growth: &Growth) {
-        let [initiator_here, responder_here] = growth.direction.here();
-        let [initiator, responder] = growth.owners;
-        let [forward, backward] = growth.payload;
-        let ends = [
-            (initiator_here, initiator, (growth.backward, growth.forward), (backward, forward)),
-            (responder_here, responder, (growth.forward, growth.backward), (forward, backward)),
-        ];
-        for (_, mark, traffic, payload) in ends.into_iter().filter(|(here, ..)| *here) {
-            if self.last.0 != mark {
-                self.keep_last();
-                self.last.0 = mark;
-            }
-            let sum = &mut self.last.1;
-            sum.received.add(traffic.0);
-            sum.sent.add(traffic.1);
-            sum.received_payload = sum.received_payload.saturating_add(payload.0);
-            sum.sent_payload = sum.sent_payload.saturating_add(payload.1);
+    /// An end's part: what it sent and received, and of the remote one what the interface received of the flow.
+    #[inline]
+    fn end(
+        &mut self,
+        place: usize,
+        (address, is_remote): (u128, bool),
+        (sent, received): (Tally, Tally),
+        (received_here, growth): (Tally, &Growth),
+    ) {
+        let Some(near) = self.near.get_mut(place) else { return };
+        let Some(sum) = self.addresses.value_near(address, near) else { return };
+        sum.sent.add(sent);
+        sum.received.add(received);
+        if is_remote {
+            sum.remote_received.add(received_here);
+            sum.remote_sent.add(growth.sent);
             sum.protocols.add(growth.protocol, growth.application);
         }
     }
 
+    #[inline]
+    fn owned(&mut self, growth: &Growth) {
+        let [initiator_here, responder_here] = growth.direction.here();
+        let [initiator, responder] = growth.owners;
+        let [forward, backward] = growth.payload;
+        if initiator_here {
+            self.own(initiator, (growth.backward, growth.forward), (backward, forward), growth);
+        }
+        if responder_here {
+            self.own(responder, (growth.forward, growth.backward), (forward, backward), growth);
+        }
+    }
+
+    /// What an owner's socket received and sent.
+    #[inline]
+    fn own(
+        &mut self,
+        mark: OwnerMark,
+        (received, sent): (Tally, Tally),
+        (received_payload, sent_payload): (u64, u64),
+        growth: &Growth,
+    ) {
+        if self.last.0 != mark {
+            self.keep_last();
+            self.last.0 = mark;
+        }
+        let sum = &mut self.last.1;
+        sum.received.add(received);
+        sum.sent.add(sent);
+        sum.received_payload = sum.received_payload.saturating_add(received_payload);
+        sum.sent_payload = sum.sent_payload.saturating_add(sent_payload);
+        sum.protocols.add(growth.protocol, growth.application);
+    }
+
+    #[cold]
     fn keep_last(&mut self) {
         let (mark, grown) = std::mem::take(&mut self.last);
         if grown == OwnerSum::default() {

@@ -102,9 +102,7 @@ impl Detail {
     /// Advances what is expected; true if the segment was sent again. A keep-alive repeats one byte and is none.
     #[inline]
     fn sequence(&mut self, tcp: &Tcp<'_>, forward: bool, [_, now]: [u64; 2]) -> bool {
-        let length = u32::try_from(tcp.payload.length).unwrap_or(0)
-            + u32::from(tcp.flags & SYN != 0)
-            + u32::from(tcp.flags & FIN != 0);
+        let length = tcp.payload.length + u32::from(tcp.flags & SYN != 0) + u32::from(tcp.flags & FIN != 0);
         let end = tcp.sequence.wrapping_add(length);
         let ([next_forward, next_backward], [known_forward, known_backward]) =
             (&mut self.next, &mut self.known);

@@ -14,8 +14,14 @@ const MOST_AT_HAND: usize = 4_096;
 /// A frame's facts, and where its flow is looked for.
 #[derive(Debug)]
 pub struct Decoded<'a> {
-    pub(super) sample: Sample<'a>,
-    pub(super) frame: Frame<'a>,
+    pub(super) time: u64,
+    pub(super) wire_length: u32,
+    pub(super) captured: u32,
+    /// VLAN tags, outer and inner.
+    pub(super) tags: u8,
+    /// Whether this interface sent it, where that can be told.
+    pub(super) sent: Option<bool>,
+    pub(super) content: Content<'a>,
     pub(super) key: Key,
     pub(super) from_low: bool,
     pub(super) hash: u64,
@@ -52,16 +58,16 @@ impl Batch {
     /// Counts all, in their order; `before` each is called with the packet's stamp.
     #[inline]
     pub fn count(&mut self, pipeline: &mut Pipeline, mut before: impl FnMut(&mut Pipeline, u64)) {
-        let mut decoded = [const { None }; MOST];
+        let Self { bytes, places } = &*self;
+        let mut decoded = Vec::with_capacity(MOST);
         let mut begin = 0;
-        for (decoded, place) in decoded.iter_mut().zip(&self.places) {
-            let data = self.bytes.get(begin..place.end).unwrap_or_default();
-            *decoded =
-                Some(pipeline.decode(Sample { time: place.time, wire_length: place.wire_length, data }));
+        decoded.extend(places.iter().map(|place| {
+            let data = bytes.get(begin..place.end).unwrap_or_default();
             begin = place.end;
-        }
+            pipeline.decode(Sample { time: place.time, wire_length: place.wire_length, data })
+        }));
         pipeline.fetch(&mut decoded);
-        for (place, decoded) in self.places.iter().zip(decoded.iter().flatten()) {
+        for (place, decoded) in places.iter().zip(&decoded) {
             before(pipeline, place.stamp);
             pipeline.count_frame(decoded);
         }
@@ -81,25 +87,43 @@ impl Pipeline {
     /// that memory is not waited for packet by packet.
     #[inline]
     pub fn decode<'a>(&self, sample: Sample<'a>) -> Decoded<'a> {
-        let frame = decode(self.link, sample.wire_length, sample.data);
-        let (key, from_low, hash) = match &frame.content {
+        let Sample { time, wire_length, data } = sample;
+        let Frame { tags, sent, source_mac, content, .. } = decode(self.link, wire_length, data);
+        let sent = match (self.own.mac(), source_mac) {
+            (Some(own), Some(source)) => Some(own == source),
+            _ => sent,
+        };
+        let (key, from_low, hash) = match &content {
             Content::Ip(packet) => {
                 let (key, from_low) = Key::of(packet);
                 (key, from_low, self.table.hash(&key))
             }
             _ => (Key::default(), false, 0),
         };
-        Decoded { sample, frame, key, from_low, hash, slot: None, is_new: false }
+        let captured = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        Decoded {
+            time,
+            wire_length,
+            captured,
+            tags,
+            sent,
+            content,
+            key,
+            from_low,
+            hash,
+            slot: None,
+            is_new: false,
+        }
     }
 
     /// Looks up the flows of decoded frames, so that memory is waited for once for all of them.
     #[inline]
-    pub fn fetch(&self, decoded: &mut [Option<Decoded<'_>>]) {
-        decoded.iter().flatten().for_each(|decoded| self.table.fetch(decoded.hash));
-        let all = decoded.iter_mut().flatten();
+    pub fn fetch(&self, decoded: &mut [Decoded<'_>]) {
+        decoded.iter().for_each(|decoded| self.table.fetch(decoded.hash));
+        let all = decoded.iter_mut();
         // a bit of 64 for each new key: most are new to the batch too
         let (mut new, mut bits) = (0, 0u64);
-        for decoded in all.filter(|decoded| matches!(decoded.frame.content, Content::Ip(_))) {
+        for decoded in all.filter(|decoded| matches!(decoded.content, Content::Ip(_))) {
             decoded.slot = self.table.find(&decoded.key, decoded.hash);
             let entry = decoded.slot.and_then(|slot| self.table.get(slot));
             let detail = entry.and_then(|entry| self.details.get(entry.tcp as usize));

@@ -2,10 +2,10 @@
 use weir_shared::net;
 
 use crate::decode::application::Application;
-use crate::decode::{Content, Fragment, Frame, Ip, Tcp, Transport};
+use crate::decode::{Content, Fragment, Ip, Tcp, Transport};
 use crate::flows::record::{Counters, Tally};
 use crate::flows::tcp::{ACK, FIN, RST, SYN};
-use crate::pipeline::Sample;
+use crate::pipeline::batch::Decoded;
 
 const APPLICATIONS: usize = Application::ALL.len();
 
@@ -39,11 +39,11 @@ impl Counting {
 
     /// What every frame counts in, whatever is in it.
     #[inline]
-    pub(super) fn frame(&mut self, frame: &Frame<'_>, sample: &Sample<'_>) {
+    pub(super) fn frame(&mut self, frame: &Decoded<'_>) {
         let counters = &mut self.counters;
-        counters.captured_bytes = counters.captured_bytes.wrapping_add(sample.data.len() as u64);
-        counters.truncated += u64::from(sample.data.len() < sample.wire_length as usize);
-        let bytes = u64::from(sample.wire_length);
+        counters.captured_bytes = counters.captured_bytes.wrapping_add(u64::from(frame.captured));
+        counters.truncated += u64::from(frame.captured < frame.wire_length);
+        let bytes = u64::from(frame.wire_length);
         let [_, _, arp, other] = &mut counters.network;
         match frame.content {
             Content::Malformed => {

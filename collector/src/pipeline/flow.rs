@@ -117,7 +117,7 @@ impl Pipeline {
             if forward { (initiator_here, responder_here) } else { (responder_here, initiator_here) };
         let course =
             Course { source_here, destination_here, sent: sent.unwrap_or(source_here && !destination_here) };
-        entry.count(forward, course.sent, (bytes, packet.payload_length as u64));
+        entry.count(forward, course.sent, (bytes, u64::from(packet.payload_length)));
         entry.last_seen = now;
         entry.used |= !first;
         if !entry.waiting {
@@ -262,9 +262,8 @@ impl Pipeline {
         self.inspection.forget(slot);
         let Some(entry) = self.table.get(slot) else { return };
         let detail = entry.tcp;
-        let key = entry.key;
         if self.settings.mode == Mode::File {
-            self.top.evict(slot, key);
+            self.top.evict(slot, entry.key);
         }
         self.free_detail(detail);
         self.table.remove(slot);

@@ -46,7 +46,7 @@ impl Pipeline {
 
     /// A sender that pushes ends its message there: one that ends before a hello's fixed part has bad lengths.
     fn pushed_too_early(&mut self, tcp: &Tcp<'_>) {
-        if tcp.flags & PSH != 0 && tcp.payload.is_whole() && tcp.payload.length < tls::FIXED_PART {
+        if tcp.flags & PSH != 0 && tcp.payload.is_whole() && (tcp.payload.length as usize) < tls::FIXED_PART {
             self.counting.counters.malformed_messages += 1;
         }
     }

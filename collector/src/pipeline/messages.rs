@@ -83,7 +83,7 @@ impl Pipeline {
     /// Takes in a segment; None: there is nothing to wait for.
     fn go_on(&mut self, mut unfinished: Unfinished, tcp: &Tcp<'_>) -> Option<Unfinished> {
         let Payload { mut data, length } = tcp.payload;
-        let end = tcp.sequence.wrapping_add(u32::try_from(length).unwrap_or(0));
+        let end = tcp.sequence.wrapping_add(length);
         if distance(unfinished.base, end) <= 0 {
             return Some(unfinished); // it is read, or passed over
         }

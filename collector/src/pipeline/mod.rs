@@ -171,19 +171,11 @@ impl Pipeline {
     /// The second half of `packet`: in the order of the samples.
     #[inline]
     pub fn count_frame(&mut self, decoded: &Decoded<'_>) {
-        let Decoded { sample, frame, .. } = decoded;
-        let time = if self.clock.is_due(sample.time) {
-            self.advance(sample.time)
-        } else {
-            self.clock.see(sample.time)
-        };
-        self.counting.frame(frame, sample);
-        let bytes = u64::from(sample.wire_length);
-        let sent = match (self.own.mac(), frame.source_mac) {
-            (Some(own), Some(source)) => Some(own == source),
-            _ => frame.sent,
-        };
-        let course = match &frame.content {
+        let Decoded { time, sent, .. } = *decoded;
+        let time = if self.clock.is_due(time) { self.advance(time) } else { self.clock.see(time) };
+        self.counting.frame(decoded);
+        let bytes = u64::from(decoded.wire_length);
+        let course = match &decoded.content {
             Content::Ip(packet) => {
                 self.counting.packet(packet, bytes);
                 self.flow(packet, decoded, (bytes, sent), time)

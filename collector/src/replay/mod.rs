@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use shared::config::ConfigError;
 use weir_shared as shared;
 
-use crate::capture::file::{BATCH, CaptureFile, FileError, Packet};
+use crate::capture::file::{CaptureFile, FileError, Packet};
 use crate::config::{Config, Overrides};
 use crate::flows::own::OwnAddresses;
 use crate::flows::record::Counters;
@@ -176,12 +176,9 @@ impl<'a> Replay<'a> {
     #[inline]
     fn batch(&mut self, packets: &[Packet<'_>]) {
         let Some((_, pipeline)) = &mut self.pipeline else { return };
-        let mut decoded = [const { None }; BATCH];
-        for (place, packet) in decoded.iter_mut().zip(packets) {
-            *place = Some(pipeline.decode(sample(packet)));
-        }
+        let mut decoded: Vec<_> = packets.iter().map(|packet| pipeline.decode(sample(packet))).collect();
         pipeline.fetch(&mut decoded);
-        for (packet, decoded) in packets.iter().zip(decoded.iter().flatten()) {
+        for (packet, decoded) in packets.iter().zip(&decoded) {
             Self::count(
                 pipeline,
                 &mut self.fold,

@@ -28,7 +28,7 @@ fn assert_segment(packet: &Ip<'_>, payload: &[u8]) {
     let Transport::Tcp(tcp) = &packet.transport else { panic!("no segment but {:?}", packet.transport) };
     assert_eq!((tcp.source_port, tcp.destination_port, tcp.sequence), (40_000, 443, 7));
     assert_eq!((tcp.flags, tcp.window), (0x18, 100));
-    assert_eq!((tcp.payload.data, tcp.payload.length), (payload, payload.len()));
+    assert_eq!((tcp.payload.data, tcp.payload.length as usize), (payload, payload.len()));
 }
 
 #[test]
