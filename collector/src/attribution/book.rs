@@ -1,26 +1,21 @@
 //! The engine's half: asks the thread, keeps its answers, and gives every owner a number for as long as it is remembered.
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use shared::health::{self, Degraded, Losses};
 use shared::process::{MatchQuality, Owner};
 use weir_shared as shared;
 
+use super::asked::{Asked, Order};
 use super::clocks::{self, Boot};
-use super::early::{self, Connections};
+use super::early::Connections;
 use super::owners::Owners;
-use super::questions::{Answer, By, CLOSED, Ends, Question, Tallies, Verdict};
-use super::refresh::Refresher;
-use super::sources::Sources;
+use super::questions::{Answer, By, Question, Verdict};
+use super::thread::Thread;
 use super::{Lookup, Mode, OwnerId, OwnerNews, PortHold, SocketEnd};
 
-const QUESTIONS_WAITING: usize = 8_192;
-const ANSWERS_WAITING: usize = 64;
 /// Flows' ends that are being looked up, or were lately.
 const MOST_ASKED: usize = 32_768;
 /// An answer is kept this long for a flow that is seen on another interface too. Longer than a question is open.
@@ -34,44 +29,6 @@ const NOT_YET: &str = "not looked up yet, or its flow was over before an answer 
 const SWITCHED_OFF: &str = "attribution is switched off in the configuration";
 const NO_THREAD: &str = "the thread that looks up owners could not be started";
 const THREAD_ENDED: &str = "its owner cannot be told: the thread that looks up owners has ended";
-
-/// Two flows of the same addresses that begin this close to each other are one, seen on two interfaces.
-const SAME_FLOW: u64 = 2_000_000;
-
-#[derive(Clone, Debug)]
-struct Asked {
-    since: Instant,
-    /// When the latest flow of these addresses began that was asked for, nanoseconds since boot.
-    began: Option<u64>,
-    /// When the kernel was asked, and what came out.
-    answer: Option<(u64, Lookup)>,
-}
-
-/// How a flow stands to the latest one of its addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    Earlier,
-    Same,
-    Later,
-}
-
-impl Asked {
-    fn order(&self, began: Option<u64>) -> Order {
-        match (began, self.began) {
-            (Some(this), Some(latest)) if this.saturating_add(SAME_FLOW) < latest => Order::Earlier,
-            (Some(this), Some(latest)) if this > latest.saturating_add(SAME_FLOW) => Order::Later,
-            _ => Order::Same,
-        }
-    }
-
-    /// What is known of an earlier flow: it had the socket only if that was found before the later flow began.
-    fn earlier(&self) -> Lookup {
-        match (&self.answer, self.began) {
-            (Some((asked, lookup)), Some(latest)) if *asked < latest => lookup.clone(),
-            _ => Lookup::Never(CLOSED),
-        }
-    }
-}
 
 /// Owners of sockets, for the engine's thread alone; what is slow happens in a thread named `attribution`.
 #[derive(Debug)]
@@ -87,18 +44,6 @@ pub struct Attribution {
     swept: Instant,
     /// Wall clock minus boot time at the last `poll`, nanoseconds.
     wall_offset: u64,
-}
-
-#[derive(Debug)]
-struct Thread {
-    questions: SyncSender<Question>,
-    answers: Receiver<Vec<Answer>>,
-    wake: Arc<EventFd>,
-    tallies: Arc<Tallies>,
-    sources: Sources,
-    /// Where nobody else tells who begins a connection.
-    connections: Option<Connections>,
-    ended: bool,
 }
 
 impl Attribution {
@@ -341,46 +286,5 @@ impl Attribution {
         self.swept = now;
         self.asked.retain(|_, asked| now.saturating_duration_since(asked.since) < ANSWER_HOLDS);
         self.owners.sweep();
-    }
-}
-
-impl Thread {
-    fn start(boot: Boot, mode: Mode) -> std::io::Result<Self> {
-        let (questions, heard) = sync_channel(QUESTIONS_WAITING);
-        let (answers, told) = sync_channel(ANSWERS_WAITING);
-        let (ready, sources) = sync_channel(1);
-        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let tallies = Arc::new(Tallies::default());
-        let (found, woken) = (questions.clone(), Arc::clone(&wake));
-        let ends =
-            Ends { questions: heard, answers, wake: Arc::clone(&wake), tallies: Arc::clone(&tallies), boot };
-        std::thread::Builder::new().name("attribution".to_owned()).spawn(move || {
-            let opened = Refresher::open(ends, mode);
-            let (refresher, opened) = match opened {
-                Ok((refresher, sources)) => {
-                    // by this thread, whose privileges it gets
-                    let connections = sources.lacks_events().then(|| early::start(found, woken)).flatten();
-                    (Some(refresher), Ok((sources, connections)))
-                }
-                Err(error) => (None, Err(std::io::Error::other(error))),
-            };
-            // fails only when the other half is gone already, and then the thread ends by itself
-            drop(ready.send(opened));
-            if let Some(refresher) = refresher {
-                refresher.run();
-            }
-        })?;
-        let (sources, connections) = sources.recv().map_err(std::io::Error::other)??;
-        Ok(Self { questions, answers: told, wake, tallies, sources, connections, ended: false })
-    }
-}
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        // it looks whether anybody still asks when it is woken, and after the questions' end is closed
-        let (closed, _) = sync_channel(1);
-        self.questions = closed;
-        self.connections = None;
-        self.wake.write(1).ok();
     }
 }

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use shared::process::MatchQuality;
 use weir_shared as shared;
 
+mod asked;
 mod book;
 pub(crate) mod clocks;
 mod closings;
@@ -31,6 +32,7 @@ mod refresh;
 mod sockets;
 mod sources;
 mod tables;
+mod thread;
 mod translations;
 mod units;
 pub mod users;

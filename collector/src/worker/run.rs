@@ -1,5 +1,7 @@
 //! The worker's loop: waits for packets, commands and the tick, and never for anything else.
+mod commands;
 mod connecting;
+mod telling;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -13,20 +15,18 @@ use nix::poll::PollFlags;
 use nix::sys::prctl;
 use nix::unistd::Pid;
 
-use super::outbox::{LinkError, Outbox, receive};
+use super::outbox::{LinkError, Outbox};
 use super::owners::{Handed, Owners};
-use super::records::{
-    BUILD, Command, MOST_INTERFACES, MOST_MESSAGE_BYTES, Open, Record, RecordError, decode,
-};
+use super::records::{BUILD, MOST_MESSAGE_BYTES, Record, RecordError};
 use super::sandbox::{self, SandboxError};
 use super::tap::Interface;
 use super::timeline::{Clocks, Timeline};
 use super::watch::Watches;
-use crate::capture::live::OpenError;
 use crate::flows::key::Key;
 pub use connecting::Connection;
 pub(super) use connecting::FirstPackets;
 use connecting::Pace;
+use telling::records_in_a_tick;
 use waiting::Ready;
 
 /// How often what was counted is told while there is something to tell.
@@ -35,11 +35,6 @@ const TICK: Duration = Duration::from_millis(100);
 const SECOND: u64 = 1_000_000_000;
 /// A second that has ended is told so much later, when nothing of it can be on its way any more.
 const AFTER_SECOND: u64 = 30_000_000;
-/// Rows of one record.
-const MOST_ROWS: usize = 4_096;
-/// Records an interface tells in one tick, and while a window waits for it.
-const RECORDS_PER_TICK: u32 = 2;
-const RECORDS_WHEN_OVERDUE: u32 = 32;
 /// With more answers than these unsent no further command is read.
 const MOST_ANSWERS: usize = 128;
 
@@ -226,73 +221,6 @@ impl Worker<'_> {
         }
     }
 
-    /// False when the collector is gone or has closed the link.
-    fn command(&mut self) -> Result<bool, WorkerError> {
-        let message = match receive(self.socket, &mut self.buffer)? {
-            None => return Ok(true),
-            Some([]) => return Ok(false),
-            Some(message) => decode::<Command>(message)?,
-        };
-        match message {
-            Command::Open(open) => self.open(&open)?,
-            Command::Close { id } => self.close(id)?,
-            Command::OwnAddresses { id, own } => {
-                if let Some(interface) = self.interfaces.get_mut(&id) {
-                    interface.set_own(own);
-                }
-            }
-            Command::Watch(watch) => self.watches.start(watch, self.timeline.now()),
-            Command::StopWatch { watch } => {
-                if let Some(last) = self.watches.stop(watch) {
-                    self.outbox.tell(&last)?;
-                }
-            }
-            Command::Finish => {
-                self.finishing = true;
-                self.interfaces.values_mut().for_each(Interface::close);
-            }
-        }
-        self.busy = true;
-        self.tick = self.tick.min(Instant::now() + TICK);
-        Ok(true)
-    }
-
-    fn open(&mut self, open: &Open) -> Result<(), WorkerError> {
-        let id = open.id;
-        let begun = Instant::now();
-        let outcome = if !self.may_capture {
-            Err(OpenError::NoPermission)
-        } else if self.interfaces.len() >= MOST_INTERFACES || self.interfaces.contains_key(&id) {
-            let reason =
-                format!("{} interfaces are open, {MOST_INTERFACES} are possible", self.interfaces.len());
-            Err(OpenError::Pcap { step: format!("open {}", open.wanted.interface), reason })
-        } else {
-            Interface::open(open, self.seed, self.owners.as_ref())
-        };
-        let answer = match outcome {
-            Ok(interface) => {
-                let link_type = interface.link_type();
-                self.interfaces.insert(id, interface);
-                self.owners.iter().for_each(Owners::interface_opened);
-                Record::Opened {
-                    id,
-                    link_type,
-                    micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-                }
-            }
-            Err(error) => Record::Failed { id, error },
-        };
-        Ok(self.outbox.tell(&answer)?)
-    }
-
-    fn close(&mut self, id: u16) -> Result<(), WorkerError> {
-        match self.interfaces.get_mut(&id) {
-            Some(interface) => interface.close(),
-            None => self.outbox.tell(&Record::Closed { id })?,
-        }
-        Ok(())
-    }
-
     fn tick(&mut self) -> Result<(), WorkerError> {
         for interface in self.interfaces.values_mut() {
             // a deleted interface is seen here at the latest, and a block that poll did not announce
@@ -335,61 +263,4 @@ impl Worker<'_> {
         let into_second = self.timeline.now().wrapping_sub(AFTER_SECOND) % SECOND;
         Duration::from_nanos(SECOND - into_second)
     }
-
-    /// Tells what this tick's bounds and the socket's room allow.
-    fn tell(&mut self) -> Result<(), WorkerError> {
-        while let Some(owners) = self.owners.as_mut().filter(|owners| owners.has_news()) {
-            if !self.outbox.has_room() {
-                return Ok(()); // traffic refers to them
-            }
-            if let Some(record) = owners.take_record() {
-                self.outbox.tell(&record)?;
-            }
-        }
-        let mut ids: Vec<u16> = self.telling.keys().copied().collect();
-        if !ids.is_empty() {
-            let first = self.turn % ids.len();
-            ids.rotate_left(first);
-        }
-        for id in ids {
-            self.tell_of(id)?;
-        }
-        while self.telling_watches && self.outbox.has_room() {
-            match self.watches.take() {
-                Some(record) => self.outbox.tell(&record)?,
-                None => self.telling_watches = false,
-            }
-        }
-        Ok(())
-    }
-
-    fn tell_of(&mut self, id: u16) -> Result<(), WorkerError> {
-        let Some(left) = self.telling.get_mut(&id) else { return Ok(()) };
-        while *left > 0 && self.outbox.has_room() {
-            match self.interfaces.get_mut(&id).and_then(|interface| interface.take(MOST_ROWS)) {
-                Some(record) => self.outbox.tell(&record)?,
-                None => *left = 1,
-            }
-            *left -= 1;
-        }
-        if *left == 0 {
-            self.telling.remove(&id);
-        }
-        Ok(())
-    }
-
-    fn remove_ended(&mut self) -> Result<(), WorkerError> {
-        let ended: Vec<(u16, Record)> =
-            self.interfaces.iter().filter_map(|(id, interface)| Some((*id, interface.ended()?))).collect();
-        for (id, record) in ended {
-            self.interfaces.remove(&id);
-            self.telling.remove(&id);
-            self.outbox.tell(&record)?;
-        }
-        Ok(())
-    }
-}
-
-fn records_in_a_tick(interface: &Interface) -> u32 {
-    if interface.overdue() > 0 { RECORDS_WHEN_OVERDUE } else { RECORDS_PER_TICK }
 }
