@@ -186,6 +186,18 @@ async fn the_overview_changes_without_a_reload() {
     browser.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interface_that_is_not_captured_is_not_all_quiet() {
+    let lab = Lab::started();
+    let browser = Browser::start(1440, 1200).await;
+    browser.log_in(&lab.url(""), "admin", &lab.password()).await;
+    browser.open(&lab.url("/?interface=old0")).await;
+    let says = "const text = document.querySelector('[data-verdict]').textContent; \
+                return text.includes('old0 is not captured') && text.includes('watched0')";
+    browser.until("the page says so", says).await;
+    browser.close().await;
+}
+
 const TALKER: &str = "
 import socket, time
 talker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
