@@ -190,29 +190,6 @@ async fn all_interfaces_are_those_in_totals_and_a_host_on_two_of_them_is_one_row
 }
 
 #[actix_web::test]
-async fn an_interface_that_came_back_within_a_window_is_stored_as_the_sum_of_its_parts() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
-    let mut twice = window(at(0), &[1, 2, 3]);
-    twice.interfaces.extend(window(at(0), &[2, 3, 4]).interfaces);
-    let entry =
-        JournalEntry { sequence: 1, previous_sequence: 0, record: JournalRecord::Window(Box::new(twice)) };
-    store.store_entries("journal", &[entry, window_entry(12, &[1])]).await.unwrap();
-    settle(&store).await;
-    for level in [Level::Window, Level::Minute] {
-        let hosts = store.hosts(&list(range(0, 10), "", 10)).await.unwrap();
-        assert_eq!(hosts.level, level);
-        let total = sum(hosts.list.rows.iter().map(|row| row.traffic), hosts.list.others.traffic);
-        assert_eq!(total, (2 * 3_300, 2 * 1_700), "{level:?}");
-        assert_eq!(hosts.list.rows[0].traffic.rx.bytes, 2_000);
-        let (_, totals) = store.totals(range(0, 10), None).await.unwrap();
-        assert_eq!(totals.captured.rx.bytes, 2 * 3_300, "{level:?}");
-        let first_only = Limits { days: [Some(1), None, None, None], max_bytes: u64::MAX };
-        store.prune_by_age(&first_only, at(MANY_DAYS)).await.unwrap();
-    }
-}
-
-#[actix_web::test]
 async fn what_a_router_forwards_between_two_interfaces_counts_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
