@@ -79,13 +79,11 @@ fn a_certificate_that_cannot_be_read_is_a_wrong_configuration() {
 fn a_missing_database_is_not_made_by_who_only_reads_it() {
     let folder = TempDir::new().expect("a folder");
     let database = folder.path().join("weir.db");
-    for words in [["user", "list"].as_slice(), &["token", "create", "reader"]] {
-        let mut command = Command::new(program("weir-webui"));
-        let said = run(command.arg("--database").arg(&database).args(words).env_clear());
-        assert_eq!(said.code, 1, "{}", said.out);
-        assert!(said.err.contains(&database.display().to_string()), "{}", said.err);
-        assert!(!database.exists(), "{words:?} made a database");
-    }
+    let mut command = Command::new(program("weir-webui"));
+    let said = run(command.arg("--database").arg(&database).args(["user", "list"]).env_clear());
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.err.contains(&database.display().to_string()), "{}", said.err);
+    assert!(!database.exists(), "a list made a database");
 }
 
 #[test]

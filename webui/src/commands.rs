@@ -20,8 +20,8 @@ pub async fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
     if matches!(command, Command::Run | Command::Check) {
         return say("the configuration is right");
     }
-    let writes_no_account = matches!(command, Command::User(UserCommand::List) | Command::Token(_));
-    if writes_no_account && !config.database.exists() {
+    // the others may come before the service's first start
+    if matches!(command, Command::User(UserCommand::List)) && !config.database.exists() {
         bail!(
             "there is no database {}: start weir-webui once, or name the right one by --database or --config",
             config.database.display()
