@@ -9,6 +9,7 @@ mod gap;
 pub mod index;
 pub mod key;
 pub mod own;
+pub mod owned;
 pub mod protocols;
 pub mod record;
 pub mod sums;

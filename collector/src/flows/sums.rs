@@ -54,6 +54,8 @@ pub struct Growth {
     pub sent: Tally,
     /// Bytes above the transport header, forward and backward.
     pub payload: [u64; 2],
+    /// The interface sends what the initiator has sent, by the first packet.
+    pub sends_of_initiator: Option<bool>,
     pub owners: [OwnerMark; 2],
 }
 
@@ -79,6 +81,16 @@ pub struct SumsRecord {
     pub of_no_flow: [Tally; 2],
     pub addresses: Vec<(IpAddr, AddressSum)>,
     pub owners: Vec<(OwnerMark, OwnerSum)>,
+}
+
+impl OwnerSum {
+    fn join(&mut self, other: Self) {
+        self.received.add(other.received);
+        self.sent.add(other.sent);
+        self.received_payload = self.received_payload.saturating_add(other.received_payload);
+        self.sent_payload = self.sent_payload.saturating_add(other.sent_payload);
+        self.protocols.join(other.protocols);
+    }
 }
 
 impl Sums {
@@ -124,24 +136,12 @@ impl Sums {
     }
 
     fn owned(&mut self, growth: &Growth) {
-        let [initiator_here, responder_here] = growth.direction.here();
-        let [initiator, responder] = growth.owners;
-        let [forward, backward] = growth.payload;
-        let ends = [
-            (initiator_here, initiator, (growth.backward, growth.forward), (backward, forward)),
-            (responder_here, responder, (growth.forward, growth.backward), (forward, backward)),
-        ];
-        for (_, mark, traffic, payload) in ends.into_iter().filter(|(here, ..)| *here) {
+        for (mark, part) in growth.owned().into_iter().flatten() {
             if self.last.0 != mark {
                 self.keep_last();
                 self.last.0 = mark;
             }
-            let sum = &mut self.last.1;
-            sum.received.add(traffic.0);
-            sum.sent.add(traffic.1);
-            sum.received_payload = sum.received_payload.saturating_add(payload.0);
-            sum.sent_payload = sum.sent_payload.saturating_add(payload.1);
-            sum.protocols.add(growth.protocol, growth.application);
+            self.last.1.join(part);
         }
     }
 
@@ -151,12 +151,7 @@ impl Sums {
             return;
         }
         let has_room = self.owners.len() < MOST_OWNERS || self.owners.contains_key(&mark);
-        let sum = self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default();
-        sum.received.add(grown.received);
-        sum.sent.add(grown.sent);
-        sum.received_payload = sum.received_payload.saturating_add(grown.received_payload);
-        sum.sent_payload = sum.sent_payload.saturating_add(grown.sent_payload);
-        sum.protocols.join(grown.protocols);
+        self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default().join(grown);
     }
 
     /// In records of at most `rows` rows. Addresses beyond the largest are left to the lists' remainders.

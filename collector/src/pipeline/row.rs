@@ -1,4 +1,5 @@
 //! How a flow's growth becomes a row, in its turn or before.
+use super::owners::Owners;
 use super::telling::{MOST_LARGEST, MOST_TOLD_LATE, queue_of};
 use super::{Mode, Pipeline};
 use crate::flows::record::{FlowIdentity, FlowKind, FlowNews};
@@ -67,22 +68,8 @@ impl Pipeline {
             return;
         }
         let window = entry.window;
-        let Entry { key, direction, application, from_low, .. } = *entry;
-        let growth = entry.settle();
-        let [low_number, high_number] = key.numbers();
-        let [low, high] = self.owners.of(slot);
-        let growth = sums::Growth {
-            ends: if from_low { [low_number, high_number] } else { [high_number, low_number] },
-            protocol: key.protocol,
-            kind: key.kind(),
-            direction,
-            application,
-            forward: growth.forward,
-            backward: growth.backward,
-            sent: growth.sent,
-            payload: growth.payload,
-            owners: if from_low { [low, high] } else { [high, low] },
-        };
+        let growth = growth_of(entry, slot, &self.owners);
+        entry.settle();
         self.telling.sum(window, &growth, self.settings.seed);
     }
 
@@ -177,6 +164,26 @@ impl Pipeline {
             self.top.tell(&row);
         }
         Some(row)
+    }
+}
+
+/// What of a flow waits to be told, and whose it is.
+pub(super) fn growth_of(entry: &Entry, slot: u32, owners: &Owners) -> sums::Growth {
+    let Entry { key, direction, application, from_low, .. } = *entry;
+    let growth = entry.growth();
+    let ([low_number, high_number], [low, high]) = (key.numbers(), owners.of(slot));
+    sums::Growth {
+        ends: if from_low { [low_number, high_number] } else { [high_number, low_number] },
+        protocol: key.protocol,
+        kind: key.kind(),
+        direction,
+        application,
+        forward: growth.forward,
+        backward: growth.backward,
+        sent: growth.sent,
+        payload: growth.payload,
+        sends_of_initiator: owners.sends_of_initiator(slot, from_low),
+        owners: if from_low { [low, high] } else { [high, low] },
     }
 }
 

@@ -7,6 +7,7 @@ use super::interface::{Capture, Interface};
 use super::mirror::Flow;
 use super::owners::{Said, Share};
 use crate::attribution::{OwnerId, PortHold, SocketEnd};
+use crate::flows::owned::side_of_owner;
 use crate::flows::protocols::Protocols;
 use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Match, OwnerMark};
 use crate::flows::sums::SumsRecord;
@@ -199,7 +200,7 @@ fn credit_forwarded(
     owning: &Owning,
     (initiators, said): (&Share, &Said),
 ) {
-    let side = flow.learn_facing(row).map(|facing| side_of_owner(facing, row));
+    let side = flow.learn_facing(row).map(|facing| side_of_owner(facing, &row.owners));
     if let Some(side) = side
         && let Some(found) = row.owners.get(side).and_then(|mark| owning.of(*mark))
     {
@@ -214,13 +215,6 @@ fn credit_forwarded(
         }
     };
     interface.owners.add(owner, quality, &share, said);
-}
-
-/// Whose packets the interface receives; or whose it sends, where a program on this machine makes them up.
-fn side_of_owner(facing: usize, row: &FlowNews) -> usize {
-    let behind = 1 - facing;
-    let sends = row.owners.get(behind).is_some_and(|mark| mark.quality == Match::Frames);
-    if sends { behind } else { facing }
 }
 
 /// What nobody was known for in this and earlier windows moves to the owner, but for `coming`: what came last of it.
