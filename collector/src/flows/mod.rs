@@ -15,3 +15,4 @@ pub mod record;
 pub mod sums;
 pub mod table;
 pub mod tcp;
+pub mod waiting;

@@ -154,6 +154,11 @@ impl Sums {
         self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default().join(grown);
     }
 
+    pub fn owners(&mut self) -> impl Iterator<Item = (&OwnerMark, &OwnerSum)> {
+        self.keep_last();
+        self.owners.iter()
+    }
+
     /// In records of at most `rows` rows. Addresses beyond the largest are left to the lists' remainders.
     pub fn records(mut self, rows: usize) -> Vec<SumsRecord> {
         self.keep_last();

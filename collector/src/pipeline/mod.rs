@@ -11,6 +11,7 @@ mod owners;
 mod row;
 mod telling;
 mod top;
+mod waiting;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -116,6 +117,7 @@ pub struct Pipeline {
     sweep: usize,
     top: top::Top,
     owners: owners::Owners,
+    untold: waiting::Untold,
 }
 
 /// Under this many bytes a record's rows may take, by the bounds in `row`.
@@ -144,6 +146,7 @@ impl Pipeline {
             sweep: 0,
             top: top::Top::default(),
             owners: owners::Owners::default(),
+            untold: waiting::Untold::default(),
             ends: flow::Ends::new(&settings),
             settings,
         })
@@ -234,6 +237,7 @@ impl Pipeline {
         self.telling.has_rows(live)
             || self.inspection.has_names()
             || self.telling.has_seconds()
+            || self.untold.is_due()
             || live && self.totals_changed
     }
 
@@ -283,6 +287,9 @@ impl Pipeline {
                 window_start,
                 counters: self.counting.snapshot(),
             })));
+        }
+        if let Some(waiting) = self.take_waiting() {
+            return Some(waiting);
         }
         let (flows, all) = self.take_rows(most_rows.max(1), live);
         if flows.is_empty() && all {
@@ -338,6 +345,9 @@ impl Pipeline {
         }
         if ended.seconds.iter().any(Option::is_some) {
             self.telling.second_ended(self.large_in_second());
+            if self.owners.is_watched() && self.settings.mode == Mode::Live {
+                self.untold.second_ended();
+            }
         }
     }
 
@@ -347,6 +357,7 @@ impl Pipeline {
         self.window = self.window.wrapping_add(1);
         let least = self.least_told();
         self.telling.end(record, self.window, least);
+        self.untold.window_ended();
     }
 }
 

@@ -99,13 +99,17 @@ impl Pipeline {
         sizes.get(sizes.len() * most / many).copied().unwrap_or(0)
     }
 
-    /// Whether a flow of the open window, told before, is told in this second.
+    /// Whether a flow of the open window, told before, is told in this second; else it goes on waiting.
     pub(super) fn takes_turn(&mut self, slot: u32, window: u32) -> bool {
         let entry = self.table.get(slot).filter(|entry| entry.waiting && entry.window == window);
         let Some(entry) = entry.filter(|_| self.settings.mode == Mode::Live && window == self.window) else {
             return true;
         };
-        self.telling.takes_turn(slot, entry.growth_bytes())
+        let takes_turn = self.telling.takes_turn(entry.growth_bytes());
+        if !takes_turn && self.goes_on_waiting(slot) {
+            self.telling.waits_on(slot);
+        }
+        takes_turn
     }
 
     /// What comes to the slot from now on has to be queued again, unless it stands in the open window's queue already.

@@ -1,5 +1,6 @@
 //! The collector's side of traffic: folds what the pipelines of all interfaces tell into closed windows, the live view and
 //! totals since the start. What comes in is checked: a worker that was taken over can send anything.
+mod ahead;
 mod chunks;
 mod closing;
 mod crediting;
@@ -167,6 +168,7 @@ impl Traffic {
             TrafficRecord::Totals(totals) => capture.totals(*totals),
             TrafficRecord::Flows(record) => return self.rows(id, record),
             TrafficRecord::Sums(record) => capture.sums(interface, &record, &self.owning),
+            TrafficRecord::Waiting(record) => capture.waiting(interface, &record, &self.owning),
             TrafficRecord::Names(names) => {
                 for record in names {
                     self.names.learn(record.address, &record.name)?;

@@ -73,7 +73,9 @@ pub(super) struct Said {
     pub first_seen: u64,
     pub last_seen: u64,
     pub protocols: Protocols,
-    /// It came in over so many seconds.
+    /// So much of it is in live figures already.
+    pub ahead: RxTx,
+    /// The rest came in over so many seconds.
     pub seconds: u64,
 }
 
@@ -156,23 +158,39 @@ impl Owners {
         }
     }
 
-    pub(super) fn add(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
+    /// The owner's account; a new one begins at a time of the timeline, in the window of that number.
+    pub(super) fn open(
+        &mut self,
+        (owner, quality): (OwnerId, MatchQuality),
+        (window, time): (u64, u64),
+    ) -> &mut Account {
         if self.accounts.len() >= MOST_ACCOUNTS && !self.accounts.contains_key(&owner) {
-            self.make_room(said.window);
+            self.make_room(window);
         }
-        self.attribute(owner, share);
-        let account = self.accounts.entry(owner).or_insert_with(|| Account {
-            first_seen: said.first_seen,
+        self.accounts.entry(owner).or_insert_with(|| Account {
+            first_seen: time,
             quality,
             ..Account::default()
-        });
+        })
+    }
+
+    /// What counts in live figures now, and in sums when it is told.
+    pub(super) fn moves(&mut self, owner: OwnerId, news: &RxTx, time: u64) {
+        if let Some(account) = self.accounts.get_mut(&owner) {
+            account.moves(news, time);
+            account.last_seen = account.last_seen.max(time);
+        }
+    }
+
+    pub(super) fn add(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
+        self.attribute(owner, share);
+        let account = self.open((owner, quality), (said.window, said.first_seen));
         account.enter(said);
         account.grown.add(share);
         account.of_session.add(share);
         account.total.add(share);
-        let in_a_second = rate::in_a_second(&share.traffic, said.seconds);
-        account.recent += in_a_second;
-        account.rate.add(&in_a_second, said.time);
+        let news = super::minus(share.traffic, said.ahead);
+        account.moves(&rate::in_a_second(&news, said.seconds), said.time);
         account.last_seen = account.last_seen.max(said.last_seen);
         account.protocols.join(said.protocols);
         account.quality = account.quality.max(quality);
@@ -226,6 +244,11 @@ impl Owners {
 }
 
 impl Account {
+    fn moves(&mut self, in_a_second: &RxTx, time: u64) {
+        self.recent += *in_a_second;
+        self.rate.add(in_a_second, time);
+    }
+
     /// Opens the sums of a new window or session.
     fn enter(&mut self, said: &Said) {
         if self.window != said.window {
