@@ -73,7 +73,6 @@ fn credit_no_flow(
     let said = Said {
         window: interface.window,
         session,
-        time: end,
         first_seen: record.start,
         last_seen: end,
         protocols: Protocols::default(),

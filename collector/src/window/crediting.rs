@@ -100,7 +100,7 @@ impl Capture {
         owning: &Owning,
     ) {
         let Some(flow) = self.mirror.get_mut(row.slot) else { return };
-        let late = Said { seconds, ..said(flow, interface.window, owning.session, time) };
+        let late = Said { seconds, ..said(flow, interface.window, owning.session) };
         self.told += super::mirror::grown(row);
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
@@ -171,7 +171,6 @@ impl Capture {
             let late = Said {
                 window: interface.window,
                 session: owning.session,
-                time,
                 first_seen: start,
                 last_seen: time,
                 protocols: sum.protocols,
@@ -248,7 +247,7 @@ pub(super) fn settle(
         // it has not grown since its window ended
         before.add(&std::mem::take(&mut window));
     }
-    let mut said = said(flow, interface.window, session, flow.last_seen);
+    let mut said = said(flow, interface.window, session);
     for (share, number) in [(window, interface.window), (before, 0)] {
         let share = oriented(&share, side);
         if share == Share::default() {
@@ -281,11 +280,11 @@ fn nobodys(flow: &Flow, side: usize, share: &Share) -> (OwnerId, Share) {
     }
 }
 
-fn said(flow: &Flow, window: u64, session: u64, time: u64) -> Said {
+fn said(flow: &Flow, window: u64, session: u64) -> Said {
     let mut protocols = Protocols::default();
     protocols.add(flow.identity.protocol, flow.application);
     let (first_seen, last_seen) = (flow.identity.first_seen, flow.last_seen);
-    Said { window, session, time, first_seen, last_seen, protocols, ahead: RxTx::default(), seconds: 1 }
+    Said { window, session, first_seen, last_seen, protocols, ahead: RxTx::default(), seconds: 1 }
 }
 
 /// The initiator's share as the given side has it.

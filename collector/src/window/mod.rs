@@ -31,6 +31,7 @@ pub use crediting::OpenEnd;
 use crediting::Owning;
 use interface::{Capture, Interface};
 use names::Names;
+use owners::Look;
 use pending::Pending;
 
 /// Bounds of what is kept.
@@ -103,6 +104,8 @@ pub struct Traffic {
     interfaces: BTreeMap<String, Interface>,
     names: Names,
     owning: Owning,
+    /// At what owners moved, the last.
+    look: Look,
     pending: Pending,
 }
 
@@ -118,6 +121,7 @@ impl Traffic {
             interfaces: BTreeMap::new(),
             names,
             owning: Owning::default(),
+            look: Look::default(),
             pending,
         }
     }

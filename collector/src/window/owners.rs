@@ -56,6 +56,7 @@ pub(super) struct Account {
     session: u64,
     /// Since the engine looked last.
     pub recent: RxTx,
+    /// By looks.
     pub rate: Rate,
     pub first_seen: u64,
     pub last_seen: u64,
@@ -69,7 +70,6 @@ pub(super) struct Account {
 pub(super) struct Said {
     pub window: u64,
     pub session: u64,
-    pub time: u64,
     pub first_seen: u64,
     pub last_seen: u64,
     pub protocols: Protocols,
@@ -77,6 +77,27 @@ pub(super) struct Said {
     pub ahead: RxTx,
     /// The rest came in over so many seconds.
     pub seconds: u64,
+}
+
+/// The engine looks at what owners moved once a second, when that is told: what comes between is no whole second's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look {
+    /// Of all looks.
+    all_seconds: u64,
+    /// Since the look before.
+    seconds: u64,
+}
+
+impl Look {
+    pub(super) fn next(self, seconds: u64) -> Self {
+        let seconds = seconds.max(1);
+        Self { all_seconds: self.all_seconds.saturating_add(seconds), seconds }
+    }
+
+    /// Of a timeline that clocks do not move, in nanoseconds: the middle of a second.
+    pub(super) fn time(self) -> u64 {
+        self.all_seconds.saturating_mul(1_000_000_000).saturating_add(500_000_000)
+    }
 }
 
 /// A session's number where none runs.
@@ -132,10 +153,14 @@ impl Owners {
         self.accounts.get(&owner)
     }
 
-    /// What each moved since the last call.
-    pub(super) fn take_recent(&mut self) -> impl Iterator<Item = (OwnerId, RxTx)> {
+    /// What each moved in the seconds of a look, by which rates go.
+    pub(super) fn take_recent(&mut self, look: Look) -> impl Iterator<Item = (OwnerId, RxTx)> {
         let moving = self.accounts.iter_mut().filter(|(_, account)| !account.recent.is_zero());
-        moving.map(|(owner, account)| (*owner, std::mem::take(&mut account.recent)))
+        moving.map(move |(owner, account)| {
+            let recent = std::mem::take(&mut account.recent);
+            account.rate.add(&rate::in_a_second(&recent, look.seconds), look.time());
+            (*owner, recent)
+        })
     }
 
     pub(super) fn forgotten(&self) -> Forgotten {
@@ -177,7 +202,7 @@ impl Owners {
     /// What counts in live figures now, and in sums when it is told.
     pub(super) fn moves(&mut self, owner: OwnerId, news: &RxTx, time: u64) {
         if let Some(account) = self.accounts.get_mut(&owner) {
-            account.moves(news, time);
+            account.recent += *news;
             account.last_seen = account.last_seen.max(time);
         }
     }
@@ -190,7 +215,7 @@ impl Owners {
         account.of_session.add(share);
         account.total.add(share);
         let news = super::minus(share.traffic, said.ahead);
-        account.moves(&rate::in_a_second(&news, said.seconds), said.time);
+        account.recent += rate::in_a_second(&news, said.seconds);
         account.last_seen = account.last_seen.max(said.last_seen);
         account.protocols.join(said.protocols);
         account.quality = account.quality.max(quality);
@@ -244,11 +269,6 @@ impl Owners {
 }
 
 impl Account {
-    fn moves(&mut self, in_a_second: &RxTx, time: u64) {
-        self.recent += *in_a_second;
-        self.rate.add(in_a_second, time);
-    }
-
     /// Opens the sums of a new window or session.
     fn enter(&mut self, said: &Said) {
         if self.window != said.window {

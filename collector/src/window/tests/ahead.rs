@@ -70,7 +70,7 @@ impl Second {
         self.number += 1;
         self.pipeline.reached(START + self.number * SECOND);
         self.tell(usize::MAX);
-        let recent = self.traffic.take_recent_of_owners().into_iter().collect();
+        let recent = self.traffic.take_recent_of_owners(1).into_iter().collect();
         [recent, std::mem::take(&mut self.moved)]
     }
 
@@ -135,7 +135,7 @@ fn a_program_that_opens_flows_faster_than_they_are_told_has_its_true_rate() {
         second.pipeline.reached(START + second.number * SECOND);
         let ends_window = number == 9;
         second.tell(if ends_window { usize::MAX } else { 4 });
-        let recent = second.traffic.take_recent_of_owners();
+        let recent = second.traffic.take_recent_of_owners(1);
         assert_eq!(recent[&owner(MANY)].tx.bytes, 5_000 * 200, "second {number}");
     }
     assert!(second.waiting >= 9, "all was told");
@@ -235,7 +235,7 @@ fn where_growth_goes_on_while_it_is_told_nothing_counts_twice() {
         second.number += 1;
         second.pipeline.reached(START + second.number * SECOND);
         second.tell(if number % 3 == 0 { 2 } else { usize::MAX });
-        let recent = second.traffic.take_recent_of_owners();
+        let recent = second.traffic.take_recent_of_owners(1);
         let recent = recent.get(&owner(MANY)).map_or(0, |moved| moved.tx.bytes);
         live += recent;
         assert!(live <= truth && recent <= 3 * now, "{recent} in second {number}, {live} of {truth}");
@@ -258,4 +258,23 @@ fn what_waits_is_told_only_where_there_are_more_flows_than_turns() {
         assert_eq!(recent, truth);
     }
     assert_eq!(second.waiting, 0);
+}
+
+#[test]
+fn a_rate_is_of_whole_seconds_also_while_the_flows_of_the_next_are_told() {
+    let mut second = Second::new();
+    for number in 0..20u16 {
+        for flow in 0..500 {
+            second.send(number * 500 + flow, 1_000, MANY);
+            if flow % 50 == 0 {
+                second.tell(usize::MAX);
+                let rate = second.rate(MANY).tx.bytes;
+                assert!(number < 9 || rate.abs_diff(500_000) <= 10_000, "{rate} in second {number}");
+            }
+        }
+        let [recent, truth] = second.end();
+        assert_eq!(recent, truth);
+    }
+    second.end();
+    assert!(second.rate(MANY).tx.bytes < 300_000, "it has stopped");
 }
