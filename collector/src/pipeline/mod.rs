@@ -237,7 +237,7 @@ impl Pipeline {
         self.telling.has_rows(live)
             || self.inspection.has_names()
             || self.telling.has_seconds()
-            || self.untold.is_due()
+            || self.untold.has_news()
             || live && self.totals_changed
     }
 
@@ -353,11 +353,11 @@ impl Pipeline {
 
     fn end_window(&mut self, ended: clock::Ended) {
         let Some(mut record) = ended.window else { return };
+        self.sum_up_window();
         record.counters = self.counting.snapshot();
         self.window = self.window.wrapping_add(1);
         let least = self.least_told();
         self.telling.end(record, self.window, least);
-        self.untold.window_ended();
     }
 }
 

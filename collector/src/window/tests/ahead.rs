@@ -261,6 +261,28 @@ fn what_waits_is_told_only_where_there_are_more_flows_than_turns() {
 }
 
 #[test]
+fn at_a_windows_end_rates_do_not_wait_for_all_of_it_to_be_told() {
+    let mut second = Second::new();
+    for number in 0..30 {
+        for port in 0..12_000 {
+            second.send(port, size(port, number), MANY);
+        }
+        if number % 10 != 9 {
+            second.end();
+            continue;
+        }
+        second.number += 1;
+        second.pipeline.reached(START + second.number * SECOND);
+        second.tell(5);
+        let recent = second.traffic.take_recent_of_owners(1)[&owner(MANY)];
+        assert_eq!(recent, second.moved.remove(&owner(MANY)).unwrap(), "window {}", number / 10);
+        second.tell(usize::MAX);
+        let later = second.traffic.take_recent_of_owners(1).values().map(|moved| moved.tx.bytes).sum::<u64>();
+        assert_eq!(later, 0, "it was told twice");
+    }
+}
+
+#[test]
 fn a_rate_is_of_whole_seconds_also_while_the_flows_of_the_next_are_told() {
     let mut second = Second::new();
     for number in 0..20u16 {
