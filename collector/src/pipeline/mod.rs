@@ -236,14 +236,18 @@ impl Pipeline {
         let live = self.settings.mode == Mode::Live;
         self.telling.has_rows(live)
             || self.inspection.has_names()
-            || self.telling.has_seconds()
-            || self.untold.has_news()
+            || self.has_ended_second()
             || live && self.totals_changed
     }
 
     /// Rows that wait although their window, or second, has ended: tell these first, and generously.
     pub fn overdue(&self) -> usize {
         self.telling.overdue()
+    }
+
+    /// A second has ended, and it or the sums of what waits in it were not told.
+    pub fn has_ended_second(&self) -> bool {
+        self.telling.has_seconds() || self.untold.has_news()
     }
 
     /// Rows outside the table; they have bounded room, so a file's reader takes them from time to time.

@@ -40,6 +40,8 @@ const MOST_ROWS: usize = 4_096;
 /// Records an interface tells in one tick, and while a window waits for it.
 const RECORDS_PER_TICK: u32 = 2;
 const RECORDS_WHEN_OVERDUE: u32 = 32;
+/// And more when a second has ended, so that what was moved in it is not late: the second, its sums, and names before them.
+const RECORDS_OF_A_SECOND: u32 = 3;
 /// With more answers than these unsent no further command is read.
 const MOST_ANSWERS: usize = 128;
 
@@ -391,5 +393,9 @@ impl Worker<'_> {
 }
 
 fn records_in_a_tick(interface: &Interface) -> u32 {
-    if interface.overdue() > 0 { RECORDS_WHEN_OVERDUE } else { RECORDS_PER_TICK }
+    match interface.overdue() {
+        0 if interface.has_ended_second() => RECORDS_PER_TICK + RECORDS_OF_A_SECOND,
+        0 => RECORDS_PER_TICK,
+        _ => RECORDS_WHEN_OVERDUE,
+    }
 }
