@@ -4,7 +4,7 @@ use super::record::{FlowDirection, Match, OwnerMark, Tally};
 use super::sums::{Growth, OwnerSum};
 
 /// Of what passes through this machine and belongs to nobody behind it, as the interface moved it.
-const PASSING: OwnerMark = OwnerMark { owner: 0, quality: Match::Forwarded, passes: false };
+pub const PASSING: OwnerMark = OwnerMark { owner: 0, quality: Match::Forwarded, passes: false };
 
 /// Which side of a flow that passes through has its packets received by the interface, and the other's it sends; where
 /// both moved the same, by the first packet. None where a packet went out by the interface it came in by.

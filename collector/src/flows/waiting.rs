@@ -3,8 +3,10 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::owned::PASSING;
 use super::record::{Match, OwnerMark, Tally};
 use super::sums::{Growth, OwnerSum};
+use super::table;
 
 /// Owners that are summed of; what is over is left out, and that is said.
 const MOST_OWNERS: usize = 4_096;
@@ -57,6 +59,13 @@ impl Waiting {
         for (place, (mark, sum)) in growth.owned().into_iter().flatten().enumerate() {
             self.add_to(place, mark, WaitingSum::from(&sum));
         }
+    }
+
+    /// Of a flow that passes through and whose no owner is known.
+    pub fn add_passing(&mut self, growth: &table::Growth) {
+        let mut received = growth.forward;
+        received.add(growth.backward);
+        self.add_to(0, PASSING, WaitingSum { received: received.since(growth.sent), sent: growth.sent });
     }
 
     /// What was summed up already.

@@ -56,8 +56,10 @@ impl Untold {
         }
         let Some(added) = self.added.get_mut(place) else { return true };
         let adds = std::mem::replace(added, self.second) != self.second;
-        if adds {
-            self.sums.add(&growth_of(entry, slot, marks));
+        match (adds, has_mark) {
+            (true, true) => self.sums.add(&growth_of(entry, slot, marks)),
+            (true, false) => self.sums.add_passing(&entry.growth()),
+            (false, _) => {}
         }
         adds
     }
