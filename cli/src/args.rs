@@ -162,8 +162,8 @@ pub(crate) struct Packets {
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// Most lines a second; more are counted and not shown
-    #[arg(long, value_name = "LINES", default_value_t = 0, hide_default_value = true)]
-    pub most_per_second: u32,
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub most_per_second: Option<u32>,
 }
 
 /// The arguments are each valid and do not fit together, or name what this version has not.
@@ -179,8 +179,20 @@ pub(crate) enum UsageError {
     NoTerminal,
     #[error("interface `{name}` is not captured; captured: {captured}")]
     NotCaptured { name: String, captured: String },
+    #[error("there is no interface `{name}`; there are: {known}")]
+    NoSuchInterface { name: String, known: String },
+    #[error("--interface does not go with `weir {0}`, which is about all interfaces")]
+    NoInterface(&'static str),
     #[error("--json and --format {0} contradict each other")]
     TwoFormats(&'static str),
+}
+
+impl UsageError {
+    pub(crate) fn not_captured(name: &str, captured: &[impl AsRef<str>]) -> Self {
+        let captured: Vec<&str> = captured.iter().map(AsRef::as_ref).collect();
+        let captured = if captured.is_empty() { "none".to_owned() } else { captured.join(", ") };
+        Self::NotCaptured { name: name.to_owned(), captured }
+    }
 }
 
 impl Arguments {

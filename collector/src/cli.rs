@@ -30,20 +30,30 @@ pub struct Common {
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// Interface to capture: auto, primary, all, a name, a glob or !glob; may be given several times
-    #[arg(long = "interface", value_name = "NAME")]
+    #[arg(long = "interface", value_name = "NAME", global = true)]
     pub interfaces: Vec<String>,
     /// Folder of totals and journal
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub state: Option<PathBuf>,
     /// Unix socket for readers
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     pub socket: Option<PathBuf>,
     /// Unix socket for root
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     pub control_socket: Option<PathBuf>,
     /// trace, debug, info, warn or error
     #[arg(long, value_name = "LEVEL", default_value = "info", global = true)]
     pub log_level: LogLevel,
+}
+
+impl Common {
+    /// Whether something is said that only a capture has.
+    fn captures(&self) -> bool {
+        !self.interfaces.is_empty()
+            || self.state.is_some()
+            || self.socket.is_some()
+            || self.control_socket.is_some()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +80,12 @@ pub enum Command {
 impl Arguments {
     pub fn run(self) -> ExitCode {
         match self.command {
+            Some(Command::Replay(_)) if self.common.captures() => {
+                eprintln!(
+                    "weir-collector: --interface, --state, --socket and --control-socket do not go with replay"
+                );
+                ExitCode::from(exit::USAGE)
+            }
             Some(Command::Replay(options)) => replay::run(&options, self.common.config.as_deref()),
             Some(Command::Interfaces { json }) => interfaces(&self.common, json),
             Some(Command::Ebpf { command }) => ebpf(&self.common, &command),
@@ -138,6 +154,16 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    #[test]
+    fn a_flag_may_stand_before_and_after_the_command() {
+        for line in [
+            ["weir-collector", "--interface", "eth0", "run"],
+            ["weir-collector", "run", "--interface", "eth0"],
+        ] {
+            assert_eq!(Arguments::try_parse_from(line).unwrap().common.interfaces, ["eth0"]);
+        }
+    }
 
     #[test]
     fn no_option_is_defined_twice_or_against_another() {

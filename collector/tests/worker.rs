@@ -163,6 +163,28 @@ fn a_stopped_worker_goes_on() {
     lab.finish();
 }
 
+/// A virtual machine that was paused, or a control group that was frozen: the supervisor may be the first to go on.
+#[test]
+fn a_pause_of_the_whole_machine_ends_no_worker() {
+    let network = Network::new();
+    let mut lab = network.lab();
+    let worker = lab.worker();
+    lab.say("open 1 weir0 auto filter udp port 9");
+    lab.wait_for_id("opened", 1);
+    network.send(50, 10);
+    for process in [lab.pid(), worker] {
+        kill(process, Signal::SIGSTOP).unwrap();
+    }
+    std::thread::sleep(Duration::from_secs(12));
+    kill(lab.pid(), Signal::SIGCONT).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    kill(worker, Signal::SIGCONT).unwrap();
+    network.send(50, 10);
+    assert_eq!(lab.close(1)["packets"], 100);
+    assert!(lab.seen.iter().all(|event| event["event"] != "died"), "{:?}", lab.seen);
+    lab.finish();
+}
+
 #[test]
 fn seen_and_dropped_are_what_was_offered() {
     let network = Network::new();

@@ -200,6 +200,12 @@ impl Origins {
             let value = quoted.next().unwrap_or_default();
             return self.refuse(section, format!("{value:?}"), quoted.collect::<Vec<_>>().join(", "));
         }
+        let one = message
+            .strip_prefix("invalid type: string ")
+            .and_then(|rest| rest.strip_suffix(", expected a sequence"));
+        if let Some(value) = one {
+            return self.refuse(section, value, format!("a list, such as [{value}]"));
+        }
         ConfigError::Refused {
             origin: self.of(section),
             key: section.to_owned(),

@@ -147,6 +147,10 @@ fn a_server_of_four_workers_on_one_socket_gets_its_bytes_and_nobody_else_does() 
                 workers.iter().map(|pid| u64::try_from(pid.as_raw()).expect("a pid")).collect();
             let exact: Vec<_> = rows.into_iter().filter(|row| row.quality == "exact").collect();
             assert!(pids(&exact).is_subset(&workers), "the parent moved nothing: {accounts:#?}");
+            let found = scene.lab.weir(&["flows", "--search", "S-Prefork", "--json"]).json();
+            let flows = found["flows"].as_array().expect("flows");
+            let whose = |flow: &serde_json::Value| flow["responder_owner"]["name"] == "s-prefork";
+            assert!(!flows.is_empty() && flows.iter().all(whose), "a search finds flows by owner: {found:#}");
         } else {
             assert!(share > 0.5, "a listening socket is there to be seen: {accounts:#?}");
         }

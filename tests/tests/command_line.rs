@@ -190,6 +190,26 @@ fn watch_prints_a_line_an_update_until_its_reader_goes() {
 }
 
 #[test]
+fn a_wrong_interface_name_is_refused_with_those_that_exist() {
+    let mut lab = Lab::new();
+    lab.start_collector();
+    for command in ["status", "processes", "hosts", "flows", "watch", "packets", "interfaces"] {
+        let said = lab.weir(&[command, "--interface", "wathced0"]);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{command}: {}", said.err);
+        assert!(said.err.contains("`wathced0`") && said.err.contains("watched0"), "{command}: {}", said.err);
+    }
+    for command in [["session", "list"], ["threshold", "off"]] {
+        let said = lab.weir(&[command[0], command[1], "--interface", "watched0"]);
+        assert_eq!(said.code, 2, "{command:?}: {}", said.out);
+    }
+    let status = lab.weir(&["status", "--interface", "watched0", "--json"]).json();
+    let captures: Vec<_> = status["capture"].as_array().expect("captures").iter().collect();
+    assert_eq!(captures.len(), 1, "{status}");
+    assert_eq!(captures[0]["interface"], "watched0");
+    assert_eq!(captures[0]["ledger"], status["ledger"]);
+}
+
+#[test]
 fn without_a_collector_the_message_says_where_it_looked() {
     let said = ours("weir", &["--socket", "/nowhere/collector.sock", "status"]);
     assert_eq!(said.code, 1, "{said:?}");

@@ -67,6 +67,26 @@ fn a_service_does_not_run_on_a_configuration_that_its_check_refuses() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_read_is_a_wrong_configuration() {
+    let folder = TempDir::new().expect("a folder");
+    let text = "[http]\ntls = { certificate = \"/none/weir.pem\", key = \"/none/weir.key\" }\n";
+    let (_, said) = check(&folder, "weir-webui", text);
+    assert_eq!(said.code, 2, "{}{}", said.out, said.err);
+    assert!(said.err.contains("/none/weir.pem") && said.err.contains("[http] tls"), "{}", said.err);
+}
+
+#[test]
+fn a_missing_database_is_not_made_by_who_only_reads_it() {
+    let folder = TempDir::new().expect("a folder");
+    let database = folder.path().join("weir.db");
+    let mut command = Command::new(program("weir-webui"));
+    let said = run(command.arg("--database").arg(&database).args(["user", "list"]).env_clear());
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.err.contains(&database.display().to_string()), "{}", said.err);
+    assert!(!database.exists(), "a list made a database");
+}
+
+#[test]
 fn the_environment_is_held_to_the_same_rules_and_is_named() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("collector.toml");

@@ -133,6 +133,23 @@ async fn an_interface_that_vanishes_is_gone_and_comes_back_by_itself() {
     });
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interface_that_comes_back_within_one_window_does_not_stop_the_history() {
+    const WINDOW_SECONDS: i64 = 20;
+    let mut lab = Lab::new();
+    lab.configure_collector(&format!("[capture]\nwindow_seconds = {WINDOW_SECONDS}\n"));
+    lab.start_collector();
+    lab.start_webui();
+    weir_tests::wait::until("a window begins", Duration::from_secs(30), || {
+        (jiff::Timestamp::now().as_second() % WINDOW_SECONDS < 3).then_some(())
+    });
+    lab.network.send(&["--count", "500", "--pps", "1000"]);
+    goes_and_comes_back(&lab, Duration::from_secs(5));
+    lab.network.send(&["--count", "500", "--pps", "1000"]);
+    let history = lab.until_stored("what passed before and after", |history| history.packets >= 1000).await;
+    assert_eq!(history.missing(), Vec::<i64>::new());
+}
+
 #[test]
 fn a_network_is_deleted_with_what_it_was_made_for() {
     let name = {

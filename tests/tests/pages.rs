@@ -5,7 +5,8 @@ use weir_tests::lab::Lab;
 use weir_tests::process::Running;
 use weir_tests::web::Client;
 
-const PAGES: [&str; 7] = ["/", "/hosts", "/flows", "/packets", "/history", "/alerts", "/settings"];
+const PAGES: [&str; 9] =
+    ["/", "/processes", "/hosts", "/flows", "/packets", "/history", "/sessions", "/alerts", "/settings"];
 
 fn traffic(lab: &Lab) -> Running {
     let arguments =
@@ -88,6 +89,38 @@ async fn a_form_without_its_token_or_from_elsewhere_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn head_is_answered_as_get_without_a_body() {
+    let lab = Lab::with_webui_alone();
+    let mut client = Client::new(&lab.url(""));
+    for path in ["/healthz", "/readyz", "/login", "/hosts"] {
+        let asked = client.get(path).await;
+        let head = client.send(client.request(Method::HEAD, path)).await;
+        assert_eq!((head.status, head.body.as_str()), (asked.status, ""), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_question_to_the_api_is_answered_with_what_is_wrong() {
+    let lab = Lab::with_webui_alone();
+    let mut client = Client::new(&lab.url(""));
+    client.log_in("admin", &lab.password()).await;
+    for (path, status, named) in [
+        ("processes?session=maybe", StatusCode::BAD_REQUEST, "session=maybe"),
+        ("windows?sum=2", StatusCode::BAD_REQUEST, "sum=2"),
+        ("status?format=csv", StatusCode::BAD_REQUEST, "format=csv"),
+        ("hosts?q=a&q=b", StatusCode::BAD_REQUEST, "`q`"),
+        ("nothing", StatusCode::NOT_FOUND, "/api/v1/nothing"),
+    ] {
+        let page = client.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(page.status, status, "{path}: {}", page.body);
+        let detail = page.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.contains(named), "{path}: {detail:?}");
+    }
+    let csv = client.get("/api/v1/protocols?format=csv").await.body;
+    assert!(csv.starts_with("layer,protocol,packets,bytes\nnetwork,ipv4,0,0\n"), "{csv}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guessing_a_password_is_throttled() {
     let lab = Lab::with_webui_alone();
     let mut client = Client::new(&lab.url(""));
@@ -150,6 +183,50 @@ async fn the_overview_changes_without_a_reload() {
     let changed = format!("return document.querySelector('[data-ledger]').textContent !== {first}");
     browser.until("the ledger moves on", &changed).await;
     assert_eq!(browser.script("return window.loadedOnce === true").await, true, "the page was loaded again");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interface_that_is_not_captured_is_not_all_quiet() {
+    let lab = Lab::started();
+    let browser = Browser::start(1440, 1200).await;
+    browser.log_in(&lab.url(""), "admin", &lab.password()).await;
+    browser.open(&lab.url("/?interface=old0")).await;
+    let says = "const text = document.querySelector('[data-verdict]').textContent; \
+                return text.includes('old0 is not captured') && text.includes('watched0')";
+    browser.until("the page says so", says).await;
+    browser.close().await;
+}
+
+const TALKER: &str = "
+import socket, time
+talker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+talker.connect(('10.88.0.2', 9))
+for _ in range(2000):
+    try:
+        talker.send(bytes(500))
+    except ConnectionRefusedError:
+        pass
+    time.sleep(0.05)
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_ends_is_marked_by_the_live_feed_alone() {
+    let lab = Lab::started();
+    let mut command = lab.network.inside(std::path::Path::new("python3"));
+    let mut talker = Running::start("talker", command.args(["-c", TALKER]), &lab.path("talker.log"));
+    let browser = Browser::start(1440, 1200).await;
+    browser.log_in(&lab.url(""), "admin", &lab.password()).await;
+    browser.open(&lab.url("/processes")).await;
+    let row = format!(
+        "const row = document.querySelector('main a[href*=\"pid={}&\"]')?.closest('tr'); \
+         return !!row && row.textContent.includes('ended')",
+        talker.pid()
+    );
+    browser.until("the process is listed", &row.replace("row.text", "!row.text")).await;
+    browser.script("window.fetch = () => new Promise(() => {}); return null").await;
+    talker.kill();
+    browser.until("the row says that it has ended", &row).await;
     browser.close().await;
 }
 

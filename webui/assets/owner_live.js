@@ -11,7 +11,7 @@ export function liveOwners(state) {
   return state.interfaces.find((one) => one.name === chosenInterface)?.owners ?? { rows: [] };
 }
 
-/** Returns row → row with the newest rates, and of single processes the newest totals. */
+/** Returns row → row with the newest rates, and of single processes the newest totals and whether they have ended. */
 export function overlay(state, group) {
   const { rows } = liveOwners(state);
   // the list begins with those that move now: who is not on it does not move, if all of these are
@@ -22,6 +22,7 @@ export function overlay(state, group) {
     const sum = sums.get(key) ?? { over_threshold: false };
     for (const field of [...RATES, ...(group === "pid" ? TOTALS : [])]) sum[field] = (sum[field] ?? 0) + (row[field] ?? 0);
     sum.over_threshold ||= row.over_threshold;
+    if (group === "pid") sum.alive = row.alive;
     sums.set(key, sum);
   }
   const still = Object.fromEntries(RATES.map((field) => [field, 0]));

@@ -59,12 +59,17 @@ function lead({ state, link }) {
   setText(hook("lead"), top && top.share >= 0.3 ? `${ownerName(top.row)} makes ${phrase(percent(top.share))} of the traffic now. ${many}` : many);
 }
 
+const BANDWIDTHS = [[2 ** 30, "GiB/s"], [2 ** 20, "MiB/s"], [2 ** 10, "KiB/s"]];
+
 function showThreshold({ state }) {
   const place = hook("threshold-now");
   if (!place || !state) return;
   const limit = state.process_threshold_bytes_per_second;
-  const [size, unit] = limit % 1_048_576 === 0 || limit > 1_048_576 ? [1_048_576, "MiB/s"] : [1024, "KiB/s"];
-  setText(place, limit === 0 ? "off" : `${Number((limit / size).toPrecision(3))} ${unit}`);
+  const [size, unit] = BANDWIDTHS.find(([size]) => limit >= size) ?? BANDWIDTHS.at(-1);
+  const number = limit / size;
+  setText(hook("threshold-words"), limit === 0 ? "Alerts" : "Alert over");
+  // four digits where three would round a number of its own away, such as 1023
+  setText(place, limit === 0 ? "off" : `${Number(number.toPrecision(number < 1000 ? 3 : 4))} ${unit}`);
 }
 
 show();

@@ -1,7 +1,7 @@
 // The page's first sentence, computed from the data: the worst thing first, then who makes the traffic.
 import { hook, setText } from "./dom.js";
 import { moment, percent, phrase } from "./format.js";
-import { chosen, sumTraffic } from "./live.js";
+import { chosen, chosenInterface, sumTraffic } from "./live.js";
 import { isProcess, ownerName } from "./owner_cells.js";
 import { loudest } from "./owner_live.js";
 
@@ -9,7 +9,7 @@ import { loudest } from "./owner_live.js";
 const STANDS_OUT = 0.3;
 
 /** The first of these that holds is the verdict: {tone, word, text}. */
-const RULES = [offline, away, notCaptured, degraded, alerted, lossy, quiet];
+const RULES = [offline, away, unknownInterface, notCaptured, degraded, alerted, lossy, quiet];
 
 export function showVerdict(feed) {
   const place = hook("verdict");
@@ -32,6 +32,13 @@ function away({ link }) {
   if (link.state !== "down") return null;
   const reason = link.reason ? ` (${link.reason})` : "";
   return { tone: "bad", word: "No live figures.", text: `The collector has been away since ${moment(link.since)}${reason}. History goes on.` };
+}
+
+/** A link kept from before, whose interface has another name now or is left out. */
+function unknownInterface({ state }) {
+  if (!state || !chosenInterface || chosen(state.interfaces).length > 0) return null;
+  const names = state.interfaces.map((one) => one.name).join(", ");
+  return { tone: "warn", word: `${chosenInterface} is not captured.`, text: names ? `Captured: ${names}.` : "No interface is." };
 }
 
 function notCaptured({ state }) {

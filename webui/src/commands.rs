@@ -20,6 +20,13 @@ pub async fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
     if matches!(command, Command::Run | Command::Check) {
         return say("the configuration is right");
     }
+    // the others may come before the service's first start
+    if matches!(command, Command::User(UserCommand::List)) && !config.database.exists() {
+        bail!(
+            "there is no database {}: start weir-webui once, or name the right one by --database or --config",
+            config.database.display()
+        );
+    }
     let store = Store::open(&config.database).await?;
     let outcome = match command {
         Command::User(UserCommand::Add(user)) => add(&store, user).await,

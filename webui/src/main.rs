@@ -8,7 +8,10 @@ use weir_shared::error::exit;
 use weir_shared::telemetry;
 use weir_webui::cli::{Arguments, Command};
 use weir_webui::config::Config;
-use weir_webui::{commands, startup::Application};
+use weir_webui::{
+    commands,
+    startup::{Application, check_tls},
+};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -22,7 +25,11 @@ async fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), exit::USAGE),
     };
-    let outcome = match arguments.command.unwrap_or(Command::Run) {
+    let command = arguments.command.unwrap_or(Command::Run);
+    if let (Command::Run | Command::Check, Err(error)) = (&command, check_tls(&config)) {
+        return fail(&error, exit::USAGE);
+    }
+    let outcome = match command {
         Command::Run => run(&config, read).await,
         command => commands::run(&command, &config).await,
     };

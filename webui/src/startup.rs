@@ -175,6 +175,14 @@ fn serve(listener: TcpListener, tls: Option<ServerConfig>, state: State) -> anyh
     Ok(server.context("the web server cannot be started")?.run())
 }
 
+/// What a check of the configuration looks at beside its text.
+///
+/// # Errors
+/// Certificate or key cannot be used.
+pub fn check_tls(config: &Config) -> anyhow::Result<()> {
+    config.tls.as_ref().map(tls).transpose().map(drop)
+}
+
 /// # Errors
 /// A file cannot be read, or key and certificate do not belong together.
 fn tls(tls: &Tls) -> anyhow::Result<ServerConfig> {

@@ -14,6 +14,8 @@ use support::{Service, eventually};
 use weir_shared::alert::AlertState;
 use weir_shared::journal::JournalRecord;
 use weir_shared::report::{Gap, KernelCounters};
+use weir_webui::store::list::ListQuery;
+use weir_webui::store::owners::OwnerFilter;
 use weir_webui::store::range::Range;
 use weir_webui::store::series::SeriesQuery;
 use weir_webui::store::{Position, Store};
@@ -128,4 +130,36 @@ async fn alerts_and_gaps_of_the_journal_are_kept_as_they_came() {
     assert_eq!(alerts, [alert(u64::MAX, AlertState::End), alert(u64::MAX, AlertState::Start)]);
     peer.stop().await;
     service.stop().await;
+}
+
+#[actix_web::test]
+async fn an_interface_that_came_back_within_a_window_is_stored_as_the_sum_of_its_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("weir.db")).await.unwrap();
+    let mut twice = window(start(), &[1, 2, 3]);
+    twice.interfaces.extend(window(start(), &[2, 3, 4]).interfaces);
+    let entries = [entry(1, JournalRecord::Window(Box::new(twice))), window_entry(12, &[1])];
+    store.store_entries("journal", &entries).await.unwrap();
+    while store.roll_up().await.unwrap() > 0 {}
+    let (rx, tx) = (2 * 3_300, 2 * 1_700);
+    for step_millis in [0, 60_000] {
+        let range = Range { from: start(), to: at(10) };
+        let series = SeriesQuery { range, step_millis: Some(step_millis), ..query() };
+        let windows = store.series(&series).await.unwrap().windows;
+        assert_eq!((windows.len(), windows[0].interfaces.len()), (1, 1), "{step_millis}");
+        let captured = windows[0].interfaces[0].captured;
+        assert_eq!((captured.rx.bytes, captured.tx.bytes), (rx, tx), "{step_millis}");
+    }
+    let list = ListQuery {
+        range: Range { from: start(), to: at(10) },
+        interface: None,
+        search: String::new(),
+        owners: OwnerFilter::default(),
+        limit: 10,
+        after: None,
+    };
+    let hosts = store.hosts(&list).await.unwrap().list;
+    assert_eq!((hosts.rows.len(), hosts.rows[0].traffic.rx.bytes), (4, 2_000));
+    let rows: u64 = hosts.rows.iter().map(|row| row.traffic.rx.bytes).sum();
+    assert_eq!(rows + hosts.others.traffic.rx.bytes, rx);
 }

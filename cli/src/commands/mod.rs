@@ -21,7 +21,7 @@ use shared::units::Units;
 use tokio::signal::unix::{SignalKind, signal};
 use weir_shared as shared;
 
-use crate::args::{Arguments, Command, List};
+use crate::args::{Arguments, Command, List, UsageError};
 use crate::output::Output;
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -30,6 +30,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Command::Top(top) = &arguments.command {
         return crate::tui::run(collector, &arguments, top).await;
     }
+    check_interface(&collector, &arguments).await?;
     let mut out = Output::standard();
     match &arguments.command {
         // returned above
@@ -46,6 +47,34 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Watch => watch::run(&collector, &arguments, &mut out).await?,
     }
     out.flush()?;
+    Ok(())
+}
+
+/// A name that nothing is known of is a slip of the fingers, and an empty list would pass for an answer.
+async fn check_interface(collector: &Collector, arguments: &Arguments) -> anyhow::Result<()> {
+    let Some(name) = &arguments.interface else { return Ok(()) };
+    match arguments.command {
+        Command::Session(_) => return Err(UsageError::NoInterface("session").into()),
+        Command::Threshold { .. } => return Err(UsageError::NoInterface("threshold").into()),
+        // these look themselves; alerts may be about an interface of the past
+        Command::Top(_) | Command::Packets(_) | Command::Alerts(_) => return Ok(()),
+        Command::Interfaces(_) => {
+            let known: Vec<String> =
+                collector.interfaces().await?.into_iter().map(|info| info.name).collect();
+            if !known.contains(name) {
+                return Err(
+                    UsageError::NoSuchInterface { name: name.clone(), known: known.join(", ") }.into()
+                );
+            }
+        }
+        Command::Status | Command::Processes(_) | Command::Hosts(_) | Command::Flows(_) | Command::Watch => {
+            let captures = collector.status().await?.capture;
+            let captured: Vec<String> = captures.into_iter().map(|capture| capture.interface).collect();
+            if !captured.contains(name) {
+                return Err(UsageError::not_captured(name, &captured).into());
+            }
+        }
+    }
     Ok(())
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn run(
     let request = WatchRequest {
         filter: wanted.filter.clone(),
         interface: arguments.interface.clone().unwrap_or_default(),
-        most_packets_per_second: wanted.most_per_second,
+        most_packets_per_second: wanted.most_per_second.unwrap_or(0),
     };
     let stop = interrupted()?;
     let packets = collector.watch_packets(&request).await?;

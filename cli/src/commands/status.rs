@@ -25,7 +25,7 @@ pub(super) async fn run(
     arguments: &Arguments,
     out: &mut Output,
 ) -> anyhow::Result<()> {
-    let status = collector.status().await?;
+    let status = only(collector.status().await?, arguments.interface.as_deref());
     if arguments.json {
         out.json(shared::json::status_document(&status))?;
         return Ok(());
@@ -42,6 +42,17 @@ pub(super) async fn run(
     }
     losses(&status, out)?;
     Ok(())
+}
+
+/// Of one interface its own ledger; losses and what is degraded are the collector's.
+fn only(mut status: Status, interface: Option<&str>) -> Status {
+    if let Some(name) = interface {
+        status.capture.retain(|capture| capture.interface == name);
+        if let Some(capture) = status.capture.first() {
+            status.ledger = capture.ledger;
+        }
+    }
+    status
 }
 
 fn head(status: &Status, out: &mut Output) -> std::io::Result<()> {

@@ -79,7 +79,7 @@ async fn check_interface(collector: &Collector, name: Option<&str>) -> anyhow::R
     if captured.contains(&name) {
         return Ok(());
     }
-    Err(UsageError::NotCaptured { name: name.to_owned(), captured: captured.join(", ") }.into())
+    Err(UsageError::not_captured(name, &captured).into())
 }
 
 struct App {

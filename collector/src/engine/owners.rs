@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 use shared::process::{MatchQuality, OwnerReference};
 use weir_shared as shared;
 
-use super::Engine;
+use super::{Engine, TICK};
 use crate::attribution::{Attribution, Directory, Lookup, OwnerId, OwnerNews, ebpf};
 use crate::detect::ProcessFacts;
 use crate::window::OpenEnd;
@@ -227,7 +227,8 @@ impl Engine {
     /// What each process moved since the last tick; those over the threshold are marked and told.
     pub(super) fn processes(&mut self) -> Vec<ProcessFacts> {
         let elapsed = self.owners.looked.replace(Instant::now()).map(|looked| looked.elapsed());
-        let recent = self.traffic.take_recent_of_owners();
+        let seconds = elapsed.map_or(1, |elapsed| (elapsed + TICK / 2).as_secs());
+        let recent = self.traffic.take_recent_of_owners(seconds);
         let Some(elapsed) = elapsed.filter(|elapsed| *elapsed >= SHORTEST) else { return Vec::new() };
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(1_000).max(1);
         let rate = |bytes: u64| bytes.saturating_mul(1_000) / millis;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{number, numbered};
 use super::sums::SumsRecord;
+use super::waiting::WaitingRecord;
 use crate::decode::application::Application;
 
 /// The longest host name a record carries, in bytes, after escaping.
@@ -19,6 +20,8 @@ pub enum TrafficRecord {
     Flows(FlowsRecord),
     /// Of flows that are too many to be told one by one; before the end of their window.
     Sums(Box<SumsRecord>),
+    /// After a second's flows: growth of the open window that owners have and that none of the records before tells of.
+    Waiting(WaitingRecord),
     Names(Vec<NameRecord>),
     Seconds(Vec<SecondRecord>),
     /// All flows of the window were told before.

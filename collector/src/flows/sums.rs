@@ -54,6 +54,8 @@ pub struct Growth {
     pub sent: Tally,
     /// Bytes above the transport header, forward and backward.
     pub payload: [u64; 2],
+    /// The interface sends what the initiator has sent, by the first packet.
+    pub sends_of_initiator: Option<bool>,
     pub owners: [OwnerMark; 2],
 }
 
@@ -79,6 +81,16 @@ pub struct SumsRecord {
     pub of_no_flow: [Tally; 2],
     pub addresses: Vec<(IpAddr, AddressSum)>,
     pub owners: Vec<(OwnerMark, OwnerSum)>,
+}
+
+impl OwnerSum {
+    fn join(&mut self, other: Self) {
+        self.received.add(other.received);
+        self.sent.add(other.sent);
+        self.received_payload = self.received_payload.saturating_add(other.received_payload);
+        self.sent_payload = self.sent_payload.saturating_add(other.sent_payload);
+        self.protocols.join(other.protocols);
+    }
 }
 
 impl Sums {
@@ -134,36 +146,13 @@ impl Sums {
 
     #[inline]
     fn owned(&mut self, growth: &Growth) {
-        let [initiator_here, responder_here] = growth.direction.here();
-        let [initiator, responder] = growth.owners;
-        let [forward, backward] = growth.payload;
-        if initiator_here {
-            self.own(initiator, (growth.backward, growth.forward), (backward, forward), growth);
+        for (mark, part) in growth.owned().into_iter().flatten() {
+            if self.last.0 != mark {
+                self.keep_last();
+                self.last.0 = mark;
+            }
+            self.last.1.join(part);
         }
-        if responder_here {
-            self.own(responder, (growth.forward, growth.backward), (forward, backward), growth);
-        }
-    }
-
-    /// What an owner's socket received and sent.
-    #[inline]
-    fn own(
-        &mut self,
-        mark: OwnerMark,
-        (received, sent): (Tally, Tally),
-        (received_payload, sent_payload): (u64, u64),
-        growth: &Growth,
-    ) {
-        if self.last.0 != mark {
-            self.keep_last();
-            self.last.0 = mark;
-        }
-        let sum = &mut self.last.1;
-        sum.received.add(received);
-        sum.sent.add(sent);
-        sum.received_payload = sum.received_payload.saturating_add(received_payload);
-        sum.sent_payload = sum.sent_payload.saturating_add(sent_payload);
-        sum.protocols.add(growth.protocol, growth.application);
     }
 
     #[cold]
@@ -173,12 +162,12 @@ impl Sums {
             return;
         }
         let has_room = self.owners.len() < MOST_OWNERS || self.owners.contains_key(&mark);
-        let sum = self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default();
-        sum.received.add(grown.received);
-        sum.sent.add(grown.sent);
-        sum.received_payload = sum.received_payload.saturating_add(grown.received_payload);
-        sum.sent_payload = sum.sent_payload.saturating_add(grown.sent_payload);
-        sum.protocols.join(grown.protocols);
+        self.owners.entry(if has_room { mark } else { OwnerMark::default() }).or_default().join(grown);
+    }
+
+    pub fn owners(&mut self) -> impl Iterator<Item = (&OwnerMark, &OwnerSum)> {
+        self.keep_last();
+        self.owners.iter()
     }
 
     /// In records of at most `rows` rows. Addresses beyond the largest are left to the lists' remainders.

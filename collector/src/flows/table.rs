@@ -71,16 +71,16 @@ impl Entry {
         }
     }
 
-    /// What was not told counts as told from now on.
-    pub fn settle(&mut self) -> Growth {
+    /// What was not told.
+    pub fn growth(&self) -> Growth {
         let ([p0, p1, p2], [b0, b1, b2]) = (self.packets, self.bytes);
         let tally = |packets: u32, bytes| Tally { packets: u64::from(packets), bytes };
-        let growth = Growth {
-            forward: tally(p0, b0),
-            backward: tally(p1, b1),
-            sent: tally(p2, b2),
-            payload: self.payload,
-        };
+        Growth { forward: tally(p0, b0), backward: tally(p1, b1), sent: tally(p2, b2), payload: self.payload }
+    }
+
+    /// What was not told counts as told from now on.
+    pub fn settle(&mut self) -> Growth {
+        let growth = self.growth();
         self.packets = [0; 3];
         self.bytes = [0; 3];
         self.payload = [0; 2];

@@ -11,6 +11,7 @@ mod owners;
 mod row;
 mod telling;
 mod top;
+mod waiting;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -116,6 +117,7 @@ pub struct Pipeline {
     sweep: usize,
     top: top::Top,
     owners: owners::Owners,
+    untold: waiting::Untold,
 }
 
 /// Under this many bytes a record's rows may take, by the bounds in `row`.
@@ -144,6 +146,7 @@ impl Pipeline {
             sweep: 0,
             top: top::Top::default(),
             owners: owners::Owners::default(),
+            untold: waiting::Untold::default(),
             ends: flow::Ends::new(&settings),
             settings,
         })
@@ -225,13 +228,18 @@ impl Pipeline {
         let live = self.settings.mode == Mode::Live;
         self.telling.has_rows(live)
             || self.inspection.has_names()
-            || self.telling.has_seconds()
+            || self.has_ended_second()
             || live && self.totals_changed
     }
 
     /// Rows that wait although their window, or second, has ended: tell these first, and generously.
     pub fn overdue(&self) -> usize {
         self.telling.overdue()
+    }
+
+    /// A second has ended, and it or the sums of what waits in it were not told.
+    pub fn has_ended_second(&self) -> bool {
+        self.telling.has_seconds() || self.untold.has_news()
     }
 
     /// Rows outside the table; they have bounded room, so a file's reader takes them from time to time.
@@ -275,6 +283,9 @@ impl Pipeline {
                 window_start,
                 counters: self.counting.snapshot(),
             })));
+        }
+        if let Some(waiting) = self.take_waiting() {
+            return Some(waiting);
         }
         let (flows, all) = self.take_rows(most_rows.max(1), live);
         if flows.is_empty() && all {
@@ -330,11 +341,15 @@ impl Pipeline {
         }
         if ended.seconds.iter().any(Option::is_some) {
             self.telling.second_ended(self.large_in_second());
+            if self.owners.is_watched() && self.settings.mode == Mode::Live {
+                self.untold.second_ended();
+            }
         }
     }
 
     fn end_window(&mut self, ended: clock::Ended) {
         let Some(mut record) = ended.window else { return };
+        self.sum_up_window();
         record.counters = self.counting.snapshot();
         self.window = self.window.wrapping_add(1);
         let least = self.least_told();

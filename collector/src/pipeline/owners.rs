@@ -18,6 +18,10 @@ pub(super) struct Owners {
 }
 
 impl Owners {
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched
+    }
+
     #[inline]
     pub(super) fn introduced(&mut self, slot: u32) {
         if self.watched {

@@ -1,4 +1,5 @@
 //! How a flow's growth becomes a row, in its turn or before.
+use super::owners::Owners;
 use super::telling::{MOST_LARGEST, MOST_TOLD_LATE, queue_of};
 use super::{Mode, Pipeline};
 use crate::flows::record::{FlowIdentity, FlowKind, FlowNews};
@@ -67,22 +68,8 @@ impl Pipeline {
             return;
         }
         let window = entry.window;
-        let Entry { key, direction, application, from_low, .. } = *entry;
-        let growth = entry.settle();
-        let [low_number, high_number] = key.numbers();
-        let [low, high] = self.owners.of(slot);
-        let growth = sums::Growth {
-            ends: if from_low { [low_number, high_number] } else { [high_number, low_number] },
-            protocol: key.protocol,
-            kind: key.kind(),
-            direction,
-            application,
-            forward: growth.forward,
-            backward: growth.backward,
-            sent: growth.sent,
-            payload: growth.payload,
-            owners: if from_low { [low, high] } else { [high, low] },
-        };
+        let growth = growth_of(entry, slot, &self.owners);
+        entry.settle();
         self.telling.sum(window, &growth, self.settings.seed);
     }
 
@@ -112,13 +99,17 @@ impl Pipeline {
         sizes.get(sizes.len() * most / many).copied().unwrap_or(0)
     }
 
-    /// Whether a flow of the open window, told before, is told in this second.
+    /// Whether a flow of the open window, told before, is told in this second; else it goes on waiting.
     pub(super) fn takes_turn(&mut self, slot: u32, window: u32) -> bool {
         let entry = self.table.get(slot).filter(|entry| entry.waiting && entry.window == window);
         let Some(entry) = entry.filter(|_| self.settings.mode == Mode::Live && window == self.window) else {
             return true;
         };
-        self.telling.takes_turn(slot, entry.growth_bytes())
+        let takes_turn = self.telling.takes_turn(entry.growth_bytes());
+        if !takes_turn && self.goes_on_waiting(slot) {
+            self.telling.waits_on(slot);
+        }
+        takes_turn
     }
 
     /// What comes to the slot from now on has to be queued again, unless it stands in the open window's queue already.
@@ -177,6 +168,26 @@ impl Pipeline {
             self.top.tell(&row);
         }
         Some(row)
+    }
+}
+
+/// What of a flow waits to be told, and whose it is.
+pub(super) fn growth_of(entry: &Entry, slot: u32, owners: &Owners) -> sums::Growth {
+    let Entry { key, direction, application, from_low, .. } = *entry;
+    let growth = entry.growth();
+    let ([low_number, high_number], [low, high]) = (key.numbers(), owners.of(slot));
+    sums::Growth {
+        ends: if from_low { [low_number, high_number] } else { [high_number, low_number] },
+        protocol: key.protocol,
+        kind: key.kind(),
+        direction,
+        application,
+        forward: growth.forward,
+        backward: growth.backward,
+        sent: growth.sent,
+        payload: growth.payload,
+        sends_of_initiator: owners.sends_of_initiator(slot, from_low),
+        owners: if from_low { [low, high] } else { [high, low] },
     }
 }
 

@@ -2,8 +2,8 @@
 //! the table before it was their turn, and at last the window's end.
 use std::collections::VecDeque;
 
-use crate::flows::record::{FlowNews, SecondRecord, TrafficRecord, WindowRecord};
-use crate::flows::sums::{Growth, Sums, SumsRecord};
+use crate::flows::record::{FlowNews, OwnerMark, SecondRecord, TrafficRecord, WindowRecord};
+use crate::flows::sums::{Growth, OwnerSum, Sums, SumsRecord};
 use crate::flows::table::Entry;
 
 /// Rows that may wait outside the table. What is over joins `others`, counted.
@@ -16,6 +16,8 @@ const MOST_TOLD_LEAVING: usize = 4_096;
 /// longest. The others go on growing.
 pub(super) const MOST_LARGEST: usize = 1_024;
 pub(crate) const MOST_TURNS: usize = 1_024;
+/// So many rows that come first are told at the next tick.
+const MOST_SOON: usize = 256;
 /// Rows of sums in a record: 100 bytes each at most.
 const MOST_SUMS: usize = 400;
 /// Windows whose end may wait; a reader that stands still for longer gets the oldest ones as one.
@@ -113,19 +115,43 @@ impl Telling {
         }
     }
 
-    /// Whether it is a flow's turn that has grown by so many bytes in the open window. Where not, it waits for the next
-    /// second: then it may be among the largest, or among those that have waited for longest.
-    pub(super) fn takes_turn(&mut self, slot: u32, bytes: u64) -> bool {
+    /// Whether it is a flow's turn that has grown by so many bytes in the open window.
+    pub(super) fn takes_turn(&mut self, bytes: u64) -> bool {
         let Some(open) = self.chapters.back_mut() else { return true };
         if bytes >= open.large {
             return true;
         }
-        if open.turns > 0 {
-            open.turns -= 1;
-            return true;
+        let takes_turn = open.turns > 0;
+        open.turns = open.turns.saturating_sub(1);
+        takes_turn
+    }
+
+    /// It waits for the next second: then it may be among the largest, or among those that have waited for longest.
+    pub(super) fn waits_on(&mut self, slot: u32) {
+        if let Some(open) = self.chapters.back_mut() {
+            open.grown.push_back(slot);
         }
-        open.grown.push_back(slot);
-        false
+    }
+
+    /// Windows before this one are told, and of this one the flows that may be told in this second; or those that come
+    /// first are so many that they will not be soon.
+    pub(super) fn is_second_told(&self) -> bool {
+        let Some(open) = self.chapters.back().filter(|open| self.chapters.len() == 1 && open.due == 0) else {
+            return false;
+        };
+        let first = open.new.len() + open.spilled.len();
+        first == 0 || first > MOST_SOON
+    }
+
+    /// Slots of the open window's flows that were never told.
+    pub(super) fn new_ones(&self) -> impl Iterator<Item = u32> {
+        self.chapters.back().into_iter().flat_map(|open| open.new.iter().copied())
+    }
+
+    /// Owners in the open window's sums.
+    pub(super) fn summed_owners(&mut self) -> impl Iterator<Item = (&OwnerMark, &OwnerSum)> {
+        let sums = self.chapters.back_mut().and_then(|open| open.sums.as_mut());
+        sums.into_iter().flat_map(|sums| sums.owners())
     }
 
     pub(super) fn has_spill_room(&self) -> bool {

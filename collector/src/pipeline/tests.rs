@@ -5,6 +5,7 @@ mod messages;
 mod mutated;
 mod names;
 mod tcp;
+mod waiting;
 
 use super::*;
 use crate::flows::record::{FlowNews, NameRecord, TcpNews, WindowRecord};
@@ -92,7 +93,10 @@ impl Talk {
                 TrafficRecord::Names(names) => self.names.extend(names),
                 TrafficRecord::Flows(record) => self.rows.extend(record.flows),
                 TrafficRecord::WindowEnd(record) => self.windows.push(*record),
-                TrafficRecord::Totals(_) | TrafficRecord::Seconds(_) | TrafficRecord::Sums(_) => {}
+                TrafficRecord::Totals(_)
+                | TrafficRecord::Seconds(_)
+                | TrafficRecord::Sums(_)
+                | TrafficRecord::Waiting(_) => {}
             }
         }
         self

@@ -64,7 +64,10 @@ impl Fold {
                 TrafficRecord::Names(names) => names.into_iter().for_each(|name| self.name(name)),
                 TrafficRecord::WindowEnd(record) => self.window_ends(&record),
                 // a file's flows are all told
-                TrafficRecord::Totals(_) | TrafficRecord::Seconds(_) | TrafficRecord::Sums(_) => {}
+                TrafficRecord::Totals(_)
+                | TrafficRecord::Seconds(_)
+                | TrafficRecord::Sums(_)
+                | TrafficRecord::Waiting(_) => {}
             }
         }
     }

@@ -73,10 +73,10 @@ fn credit_no_flow(
     let said = Said {
         window: interface.window,
         session,
-        time: end,
         first_seen: record.start,
         last_seen: end,
         protocols: Protocols::default(),
+        ahead: RxTx::default(),
         seconds: (record.length / 1_000_000_000).max(1),
     };
     let traffic = capture.frames.credit(interface, traffic, &said);

@@ -2,11 +2,13 @@
 //! protocol; until then the end's bytes are nobody's, and move to the owner that is found.
 use hashbrown::{HashMap, HashSet};
 use weir_shared::process::MatchQuality;
+use weir_shared::report::RxTx;
 
 use super::interface::{Capture, Interface};
 use super::mirror::Flow;
 use super::owners::{Said, Share};
 use crate::attribution::{OwnerId, PortHold, SocketEnd};
+use crate::flows::owned::side_of_owner;
 use crate::flows::protocols::Protocols;
 use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Match, OwnerMark};
 use crate::flows::sums::SumsRecord;
@@ -45,7 +47,7 @@ pub struct OpenEnd {
 const MOST_OPEN_ENDS: usize = 16_384;
 
 /// Whose bytes are on their way through this machine.
-const PASSING: (OwnerId, MatchQuality) = (OwnerId::FORWARDED, MatchQuality::Kernel);
+pub(super) const PASSING: (OwnerId, MatchQuality) = (OwnerId::FORWARDED, MatchQuality::Kernel);
 
 impl Flow {
     /// Who is credited with a side's bytes, given who holds its socket: that is told everywhere, and counts where the
@@ -63,7 +65,7 @@ impl Flow {
 }
 
 impl Owning {
-    fn of(&self, mark: OwnerMark) -> Option<(OwnerId, MatchQuality)> {
+    pub(super) fn of(&self, mark: OwnerMark) -> Option<(OwnerId, MatchQuality)> {
         let quality = match mark.quality {
             Match::None => return None,
             Match::Exact | Match::Frames => MatchQuality::Exact,
@@ -98,14 +100,16 @@ impl Capture {
         owning: &Owning,
     ) {
         let Some(flow) = self.mirror.get_mut(row.slot) else { return };
-        let said = Said { seconds, ..said(flow, interface.window, owning.session, time) };
+        let late = Said { seconds, ..said(flow, interface.window, owning.session) };
         self.told += super::mirror::grown(row);
         let initiators = Share::of(row.backward, row.forward, [row.payload[1], row.payload[0]]);
         flow.share.add(&initiators);
         flow.leave_out_mixed(row);
         if flow.identity.direction == FlowDirection::Forwarded {
             let was_open = flow.facing.is_some();
-            credit_forwarded(interface, flow, row, owning, (&initiators, &said));
+            let (owner, quality, share, is_told) = forwarded(interface, flow, row, owning, &initiators);
+            let said = if is_told { self.ahead.said(owner, &share, &late) } else { late };
+            interface.owners.add(owner, quality, &share, &said);
             let opened = flow.facing.filter(|side| !was_open && matches!(flow.sides.get(*side), Some(None)));
             if let Some(side) = opened.filter(|_| self.open_ends.len() < MOST_OPEN_ENDS) {
                 self.open_ends.push((row.slot, row.generation, side));
@@ -127,6 +131,7 @@ impl Capture {
             let share = oriented(&initiators, side);
             let known = flow.sides.get(side).copied().flatten().map(|found| flow.account(side, found));
             let (owner, quality) = known.unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
+            let said = if told.is_some() { self.ahead.said(owner, &share, &late) } else { late };
             interface.owners.add(owner, quality, &share, &said);
         }
         if flow.is_known_twice() {
@@ -163,15 +168,16 @@ impl Capture {
             let known = owning.of(*mark).map(|found| if mark.passes { PASSING } else { found });
             let (owner, quality) = known.unwrap_or((OwnerId::UNKNOWN, MatchQuality::Unknown));
             let share = Share::of(sum.received, sum.sent, [sum.received_payload, sum.sent_payload]);
-            let said = Said {
+            let late = Said {
                 window: interface.window,
                 session: owning.session,
-                time,
                 first_seen: start,
                 last_seen: time,
                 protocols: sum.protocols,
+                ahead: RxTx::default(),
                 seconds: self.late.seconds(),
             };
+            let said = if known.is_some() { self.ahead.said(owner, &share, &late) } else { late };
             interface.owners.add(owner, quality, &share, &said);
         }
     }
@@ -190,37 +196,29 @@ fn counted(flow: &Flow, row: &FlowNews, owning: &Owning) -> [bool; 2] {
     }
 }
 
-/// A process in a network namespace behind this machine has its flow on the interface that leads to it. On all others,
-/// and where no such process is known, the flow is passing through: so it counts once over interfaces.
-fn credit_forwarded(
+/// Whose a row of a forwarded flow is, and whether the worker knows that too. A process in a network namespace behind this
+/// machine has its flow on the interface that leads to it. On all others, and where no such process is known, the flow is
+/// passing through: so it counts once over interfaces.
+fn forwarded(
     interface: &mut Interface,
     flow: &mut Flow,
     row: &FlowNews,
     owning: &Owning,
-    (initiators, said): (&Share, &Said),
-) {
-    let side = flow.learn_facing(row).map(|facing| side_of_owner(facing, row));
-    if let Some(side) = side
-        && let Some(found) = row.owners.get(side).and_then(|mark| owning.of(*mark))
-    {
+    initiators: &Share,
+) -> (OwnerId, MatchQuality, Share, bool) {
+    let side = flow.learn_facing(row).map(|facing| side_of_owner(facing, &row.owners));
+    let told = side.and_then(|side| Some((side, row.owners.get(side).and_then(|mark| owning.of(*mark))?)));
+    if let Some((side, found)) = told {
         settle(interface, flow, side, found, owning.session, initiators);
     }
     let known = side.and_then(|side| Some((side, flow.sides.get(side).copied().flatten()?)));
-    let (owner, quality, share) = match known {
-        Some((side, (owner, quality))) => (owner, quality, oriented(initiators, side)),
+    match known {
+        Some((side, (owner, quality))) => (owner, quality, oriented(initiators, side), told.is_some()),
         None => {
             let share = Share { traffic: super::mirror::grown(row), payload: [0; 2] };
-            (PASSING.0, PASSING.1, share)
+            (PASSING.0, PASSING.1, share, true)
         }
-    };
-    interface.owners.add(owner, quality, &share, said);
-}
-
-/// Whose packets the interface receives; or whose it sends, where a program on this machine makes them up.
-fn side_of_owner(facing: usize, row: &FlowNews) -> usize {
-    let behind = 1 - facing;
-    let sends = row.owners.get(behind).is_some_and(|mark| mark.quality == Match::Frames);
-    if sends { behind } else { facing }
+    }
 }
 
 /// What nobody was known for in this and earlier windows moves to the owner, but for `coming`: what came last of it.
@@ -249,7 +247,7 @@ pub(super) fn settle(
         // it has not grown since its window ended
         before.add(&std::mem::take(&mut window));
     }
-    let mut said = said(flow, interface.window, session, flow.last_seen);
+    let mut said = said(flow, interface.window, session);
     for (share, number) in [(window, interface.window), (before, 0)] {
         let share = oriented(&share, side);
         if share == Share::default() {
@@ -282,11 +280,11 @@ fn nobodys(flow: &Flow, side: usize, share: &Share) -> (OwnerId, Share) {
     }
 }
 
-fn said(flow: &Flow, window: u64, session: u64, time: u64) -> Said {
+fn said(flow: &Flow, window: u64, session: u64) -> Said {
     let mut protocols = Protocols::default();
     protocols.add(flow.identity.protocol, flow.application);
     let (first_seen, last_seen) = (flow.identity.first_seen, flow.last_seen);
-    Said { window, session, time, first_seen, last_seen, protocols, seconds: 1 }
+    Said { window, session, first_seen, last_seen, protocols, ahead: RxTx::default(), seconds: 1 }
 }
 
 /// The initiator's share as the given side has it.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use weir_shared::live::SecondSeries;
 use weir_shared::report::{Count, RxTx};
 
+use super::ahead::Ahead;
 use super::crediting::Owning;
 use super::frames::Frames;
 use super::hosts::{self, Hosts, Said};
@@ -97,6 +98,7 @@ pub(super) struct Capture {
     pub mirror: Mirror,
     pub moving: Moving,
     pub late: Late,
+    pub ahead: Ahead,
     /// Flows of the open window whose slot was given to another.
     pub gone: Vec<Flow>,
     pub gone_count: u64,
@@ -129,6 +131,7 @@ impl Capture {
             mirror: Mirror::default(),
             moving: Moving::default(),
             late: Late::default(),
+            ahead: Ahead::default(),
             gone: Vec::new(),
             gone_count: 0,
             gone_traffic: RxTx::default(),
@@ -277,6 +280,7 @@ impl Capture {
             self.counters = record.counters.clone();
         }
         self.late.window_closed(self.window_start);
+        self.ahead.window_ended();
         self.mirror.window_ends();
         self.moving.window_ends();
         self.gone.clear();

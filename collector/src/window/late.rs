@@ -1,5 +1,6 @@
 //! Over how many seconds came what is told only when a window has ended. Where more flows grow than are told each second,
-//! most wait for the window's end; what they moved until then is no rate of that moment.
+//! most wait for the window's end; what they moved until then is no rate of that moment. Of owners whom the worker knows
+//! `ahead` knows better.
 use crate::pipeline::MOST_TURNS;
 
 const SECOND: u64 = 1_000_000_000;

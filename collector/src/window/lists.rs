@@ -1,7 +1,9 @@
 //! Lists that somebody looks at: what moves now, and what moved since the start.
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use weir_shared::net::Transport;
 use weir_shared::report::{FlowRow, HostRow, Others, Ranked, RxTx};
 
 use super::hosts::{self, Host};
@@ -141,6 +143,7 @@ pub(super) fn flows<'a>(
     total: RxTx,
 ) -> Ranked<FlowRow> {
     let search = search.to_ascii_lowercase();
+    let mut meant: HashMap<OwnerId, bool> = HashMap::new();
     let mut all: Vec<(&Capture, &Flow)> = Vec::new();
     let mut known = 0;
     for capture in captures {
@@ -151,10 +154,23 @@ pub(super) fn flows<'a>(
                 let identity = &flow.identity;
                 [
                     format!("{}:{}", identity.initiator, identity.initiator_port),
-                    format!("{}:{} {}", identity.responder, identity.responder_port, flow.application.name()),
+                    format!(
+                        "{}:{} {} {}",
+                        identity.responder,
+                        identity.responder_port,
+                        Transport::from_number(identity.protocol),
+                        flow.application.name()
+                    ),
                 ]
             };
-            if contains(&search, text, own_name) {
+            let mut by_owner = || {
+                flow.sides.iter().flatten().any(|(side, _)| {
+                    *meant
+                        .entry(*side)
+                        .or_insert_with(|| directory.owner(*side).name.to_ascii_lowercase().contains(&search))
+                })
+            };
+            if contains(&search, text, own_name) || by_owner() {
                 all.push((capture, flow));
             }
         }

@@ -12,6 +12,7 @@ use super::rate::Rate;
 use super::{RecordError, hosts, timestamp};
 use crate::attribution::{Directory, OwnerId};
 use crate::decode::application::Application;
+use crate::flows::owned;
 use crate::flows::record::{FlowDirection, FlowIdentity, FlowKind, FlowNews, Tally, TcpNews};
 
 #[derive(Clone, Debug)]
@@ -69,15 +70,8 @@ pub(super) fn grown(row: &FlowNews) -> RxTx {
     RxTx { rx: count(all.since(row.sent)), tx: count(row.sent) }
 }
 
-/// Which side's packets the interface received, and the other's it sent; where both moved the same, by the first packet.
-/// None where a packet went out by the interface it came in by.
 fn facing(row: &FlowNews, identity: &FlowIdentity) -> Option<usize> {
-    match (row.sent == row.backward, row.sent == row.forward) {
-        (true, false) => Some(0),
-        (false, true) => Some(1),
-        (true, true) => identity.sends_of_initiator.map(usize::from),
-        (false, false) => None,
-    }
+    owned::facing([row.forward, row.backward, row.sent], identity.sends_of_initiator)
 }
 
 impl Mirror {

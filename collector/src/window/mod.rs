@@ -1,5 +1,6 @@
 //! The collector's side of traffic: folds what the pipelines of all interfaces tell into closed windows, the live view and
 //! totals since the start. What comes in is checked: a worker that was taken over can send anything.
+mod ahead;
 mod chunks;
 mod closing;
 mod crediting;
@@ -30,6 +31,7 @@ pub use crediting::OpenEnd;
 use crediting::Owning;
 use interface::{Capture, Interface};
 use names::Names;
+use owners::Look;
 use pending::Pending;
 
 /// Bounds of what is kept.
@@ -102,6 +104,8 @@ pub struct Traffic {
     interfaces: BTreeMap<String, Interface>,
     names: Names,
     owning: Owning,
+    /// At what owners moved, the last.
+    look: Look,
     pending: Pending,
 }
 
@@ -117,6 +121,7 @@ impl Traffic {
             interfaces: BTreeMap::new(),
             names,
             owning: Owning::default(),
+            look: Look::default(),
             pending,
         }
     }
@@ -167,6 +172,7 @@ impl Traffic {
             TrafficRecord::Totals(totals) => capture.totals(*totals),
             TrafficRecord::Flows(record) => return self.rows(id, record),
             TrafficRecord::Sums(record) => capture.sums(interface, &record, &self.owning),
+            TrafficRecord::Waiting(record) => capture.waiting(interface, &record, &self.owning),
             TrafficRecord::Names(names) => {
                 for record in names {
                     self.names.learn(record.address, &record.name)?;

@@ -145,12 +145,14 @@ impl Traffic {
         self.owning.session = NO_SESSION;
     }
 
-    /// What each owner moved since the last call, over the interfaces that count.
-    pub fn take_recent_of_owners(&mut self) -> HashMap<OwnerId, RxTx> {
+    /// What each owner moved since the last call, so many seconds ago, over the interfaces that count. Owners' rates go by
+    /// what is taken here.
+    pub fn take_recent_of_owners(&mut self, seconds: u64) -> HashMap<OwnerId, RxTx> {
+        self.look = self.look.next(seconds);
         let mut recent: HashMap<OwnerId, RxTx> = HashMap::new();
         for interface in self.interfaces.values_mut() {
             let counts = interface.in_owner_totals;
-            for (owner, moved) in interface.owners.take_recent().filter(|_| counts) {
+            for (owner, moved) in interface.owners.take_recent(self.look).filter(|_| counts) {
                 *recent.entry(owner).or_default() += moved;
             }
         }
@@ -249,7 +251,7 @@ impl Traffic {
     }
 
     fn joined(&self, interface: &str) -> Vec<Joined> {
-        let (now, session) = (self.now(), self.owning.session);
+        let (now, session) = (self.look.time(), self.owning.session);
         let mut all: HashMap<OwnerId, Joined> = HashMap::new();
         for (_, interface) in self.counted(interface) {
             // whoever had it all taken away again, since its owner was found, had nothing

@@ -56,6 +56,7 @@ pub(super) struct Account {
     session: u64,
     /// Since the engine looked last.
     pub recent: RxTx,
+    /// By looks.
     pub rate: Rate,
     pub first_seen: u64,
     pub last_seen: u64,
@@ -69,12 +70,34 @@ pub(super) struct Account {
 pub(super) struct Said {
     pub window: u64,
     pub session: u64,
-    pub time: u64,
     pub first_seen: u64,
     pub last_seen: u64,
     pub protocols: Protocols,
-    /// It came in over so many seconds.
+    /// So much of it is in live figures already.
+    pub ahead: RxTx,
+    /// The rest came in over so many seconds.
     pub seconds: u64,
+}
+
+/// The engine looks at what owners moved once a second, when that is told: what comes between is no whole second's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look {
+    /// Of all looks.
+    all_seconds: u64,
+    /// Since the look before.
+    seconds: u64,
+}
+
+impl Look {
+    pub(super) fn next(self, seconds: u64) -> Self {
+        let seconds = seconds.max(1);
+        Self { all_seconds: self.all_seconds.saturating_add(seconds), seconds }
+    }
+
+    /// Of a timeline that clocks do not move, in nanoseconds: the middle of a second.
+    pub(super) fn time(self) -> u64 {
+        self.all_seconds.saturating_mul(1_000_000_000).saturating_add(500_000_000)
+    }
 }
 
 /// A session's number where none runs.
@@ -130,10 +153,14 @@ impl Owners {
         self.accounts.get(&owner)
     }
 
-    /// What each moved since the last call.
-    pub(super) fn take_recent(&mut self) -> impl Iterator<Item = (OwnerId, RxTx)> {
+    /// What each moved in the seconds of a look, by which rates go.
+    pub(super) fn take_recent(&mut self, look: Look) -> impl Iterator<Item = (OwnerId, RxTx)> {
         let moving = self.accounts.iter_mut().filter(|(_, account)| !account.recent.is_zero());
-        moving.map(|(owner, account)| (*owner, std::mem::take(&mut account.recent)))
+        moving.map(move |(owner, account)| {
+            let recent = std::mem::take(&mut account.recent);
+            account.rate.add(&rate::in_a_second(&recent, look.seconds), look.time());
+            (*owner, recent)
+        })
     }
 
     pub(super) fn forgotten(&self) -> Forgotten {
@@ -156,23 +183,39 @@ impl Owners {
         }
     }
 
-    pub(super) fn add(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
+    /// The owner's account; a new one begins at a time of the timeline, in the window of that number.
+    pub(super) fn open(
+        &mut self,
+        (owner, quality): (OwnerId, MatchQuality),
+        (window, time): (u64, u64),
+    ) -> &mut Account {
         if self.accounts.len() >= MOST_ACCOUNTS && !self.accounts.contains_key(&owner) {
-            self.make_room(said.window);
+            self.make_room(window);
         }
-        self.attribute(owner, share);
-        let account = self.accounts.entry(owner).or_insert_with(|| Account {
-            first_seen: said.first_seen,
+        self.accounts.entry(owner).or_insert_with(|| Account {
+            first_seen: time,
             quality,
             ..Account::default()
-        });
+        })
+    }
+
+    /// What counts in live figures now, and in sums when it is told.
+    pub(super) fn moves(&mut self, owner: OwnerId, news: &RxTx, time: u64) {
+        if let Some(account) = self.accounts.get_mut(&owner) {
+            account.recent += *news;
+            account.last_seen = account.last_seen.max(time);
+        }
+    }
+
+    pub(super) fn add(&mut self, owner: OwnerId, quality: MatchQuality, share: &Share, said: &Said) {
+        self.attribute(owner, share);
+        let account = self.open((owner, quality), (said.window, said.first_seen));
         account.enter(said);
         account.grown.add(share);
         account.of_session.add(share);
         account.total.add(share);
-        let in_a_second = rate::in_a_second(&share.traffic, said.seconds);
-        account.recent += in_a_second;
-        account.rate.add(&in_a_second, said.time);
+        let news = super::minus(share.traffic, said.ahead);
+        account.recent += rate::in_a_second(&news, said.seconds);
         account.last_seen = account.last_seen.max(said.last_seen);
         account.protocols.join(said.protocols);
         account.quality = account.quality.max(quality);

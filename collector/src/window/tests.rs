@@ -1,4 +1,5 @@
 //! A pipeline's story, told under all kinds of pressure, must come out with the sums that went in.
+mod ahead;
 mod floods;
 mod forwarded;
 mod frames;

@@ -22,7 +22,7 @@ pub const MOST_INTERFACES: usize = 64;
 const MOST_TEXT_BYTES: usize = 4_096;
 
 /// Both ends are the same file; another value is a programming error or an attack.
-pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), " records 3");
+pub const BUILD: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), " records 4");
 
 /// An interface to open. Its id is the collector's own and never used twice in a worker's life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,6 +26,9 @@ use wanted::Wanted;
 
 /// A worker that says nothing for so long has hung; it speaks once a second.
 const MOST_SILENCE: Duration = Duration::from_secs(10);
+/// Who looks so much too late did not run itself: a virtual machine that was paused, a frozen control group. The worker was
+/// then paused too, and is listened to anew.
+const LATE: Duration = Duration::from_secs(1);
 /// One that lived so long was not in a crash loop.
 const LONG_ENOUGH: Duration = Duration::from_millis(500);
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
@@ -168,7 +171,7 @@ impl Supervisor {
             if readable {
                 self.read(&mut sink);
             }
-            self.watch_over(&mut sink);
+            self.watch_over(readable, &mut sink);
         }
         Ok(())
     }
@@ -303,13 +306,17 @@ impl Supervisor {
     }
 
     /// Deadlines: a worker that hangs is killed, one that is missing is started.
-    fn watch_over(&mut self, sink: &mut impl FnMut(Event)) {
+    fn watch_over(&mut self, readable: bool, sink: &mut impl FnMut(Event)) {
         let now = Instant::now();
+        let silent = now.saturating_duration_since(self.heard);
         match (self.phase, &self.link) {
             (Phase::Finishing { until }, _) if now >= until => {
                 self.died(Some("it did not finish in time".to_owned()), sink);
             }
-            (Phase::Running, Some(_)) if now >= self.heard + MOST_SILENCE => {
+            // it speaks, and what it said may have had to wait for the sink
+            (Phase::Running, Some(_)) if silent < MOST_SILENCE || readable => {}
+            (Phase::Running, Some(_)) if silent >= MOST_SILENCE + LATE => self.heard = now,
+            (Phase::Running, Some(_)) => {
                 self.died(Some(format!("it said nothing for {} s", MOST_SILENCE.as_secs())), sink);
             }
             (Phase::Running, None) if now >= self.retry => match Link::start(self.owners.as_ref()) {

@@ -258,6 +258,11 @@ impl Interface {
         self.pipeline.overdue()
     }
 
+    /// A second has ended that was not told.
+    pub(super) fn has_ended_second(&self) -> bool {
+        self.pipeline.has_ended_second()
+    }
+
     /// The next of what there is to tell; what is taken counts as told.
     pub(super) fn take(&mut self, most_rows: usize) -> Option<Record> {
         let outside = self.tap.outside();

@@ -121,6 +121,11 @@ fn every_error_names_where_which_key_which_value_and_what_is_allowed() {
             &[],
             "DIR/collector.toml, line 2: `capture.snap_length` is \"long\"; allowed: auto, whole",
         ),
+        (
+            "[capture]\ninterfaces = \"eth0\"\n",
+            &[],
+            "DIR/collector.toml, line 2: `capture.interfaces` is \"eth0\"; allowed: a list, such as [\"eth0\"]",
+        ),
         ("[capture\n", &[], "DIR/collector.toml, line 1: not TOML: "),
         (
             "",

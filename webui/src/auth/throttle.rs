@@ -1,8 +1,12 @@
 //! Log-in tries are limited per address, five at once, then one a minute, and per account over all addresses but
-//! loopback, twenty at once, then one in half a minute. A refused try costs no hash. Who sits at the machine itself is never
-//! locked out by strangers.
+//! loopback, twenty at once, then one in half a minute. A try that was right does not count: behind `ssh -L` or one router
+//! many people have one address. A refused try costs no hash. Who sits at the machine itself is never locked out by
+//! strangers.
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
@@ -20,6 +24,8 @@ const MOST_KEYS: usize = 10_000;
 pub struct Throttle {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     accounts: DefaultKeyedRateLimiter<String>,
+    address_credits: Credits<IpAddr>,
+    account_credits: Credits<String>,
     clock: DefaultClock,
 }
 
@@ -31,6 +37,8 @@ impl Default for Throttle {
         Self {
             addresses: RateLimiter::keyed(quota(ADDRESS_PERIOD, ADDRESS_TRIES)),
             accounts: RateLimiter::keyed(quota(ACCOUNT_PERIOD, ACCOUNT_TRIES)),
+            address_credits: Credits::default(),
+            account_credits: Credits::default(),
             clock: DefaultClock::default(),
         }
     }
@@ -45,18 +53,65 @@ impl Throttle {
         self.forget();
         let network = network(address);
         // by address first: who is stopped there does not use up the tries of an account that is not theirs
-        self.addresses.check_key(&network).map_err(|wait| wait.wait_time_from(self.clock.now()))?;
+        let checked = self.addresses.check_key(&network);
+        self.address_credits
+            .or_spent(&network, checked.map_err(|wait| wait.wait_time_from(self.clock.now())))?;
         if network.is_loopback() {
             return Ok(());
         }
         let name = account.to_lowercase();
-        self.accounts.check_key(&name).map_err(|wait| wait.wait_time_from(self.clock.now()))
+        let checked = self.accounts.check_key(&name);
+        self.account_credits.or_spent(&name, checked.map_err(|wait| wait.wait_time_from(self.clock.now())))
+    }
+
+    /// Gives the try back: the password was right.
+    pub fn was_right(&self, address: IpAddr, account: &str) {
+        let network = network(address);
+        self.address_credits.give(network);
+        if !network.is_loopback() {
+            self.account_credits.give(account.to_lowercase());
+        }
     }
 
     fn forget(&self) {
         if self.addresses.len() > MOST_KEYS || self.accounts.len() > MOST_KEYS {
             self.addresses.retain_recent();
             self.accounts.retain_recent();
+        }
+    }
+}
+
+/// Tries given back, which the limiters cannot take. No more than are allowed at once anyway: who knows one password and
+/// saves them up to guess another has gained nothing that matters.
+#[derive(Debug)]
+struct Credits<K>(Mutex<HashMap<K, u32>>);
+
+impl<K> Default for Credits<K> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K: Eq + Hash> Credits<K> {
+    fn give(&self, key: K) {
+        let mut credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if credits.len() >= MOST_KEYS {
+            credits.clear();
+        }
+        let credit = credits.entry(key).or_insert(0);
+        *credit = (*credit + 1).min(ADDRESS_TRIES.get());
+    }
+
+    /// What the limiter said, or Ok for a credit.
+    fn or_spent(&self, key: &K, checked: Result<(), Duration>) -> Result<(), Duration> {
+        let Err(wait) = checked else { return Ok(()) };
+        let mut credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match credits.get_mut(key) {
+            Some(credit) if *credit > 0 => {
+                *credit -= 1;
+                Ok(())
+            }
+            _ => Err(wait),
         }
     }
 }
@@ -85,6 +140,18 @@ mod tests {
         let wait = throttle.try_now("2001:db8::2".parse().unwrap(), "other").unwrap_err();
         assert!(wait <= Duration::from_secs(60) && wait > Duration::from_secs(50), "{wait:?}");
         throttle.try_now("2001:db8:1::1".parse().unwrap(), "admin").unwrap();
+    }
+
+    #[test]
+    fn right_tries_do_not_count_and_do_not_open_the_door_to_guessing() {
+        let throttle = Throttle::default();
+        let address = "127.0.0.1".parse().unwrap();
+        for _ in 0..50 {
+            throttle.try_now(address, "admin").unwrap();
+            throttle.was_right(address, "admin");
+        }
+        let guesses = (0..100).filter(|_| throttle.try_now(address, "admin").is_ok()).count();
+        assert!(guesses <= 10, "{guesses}");
     }
 
     #[test]

@@ -78,9 +78,14 @@ async fn change_password(
     if let Err(wait) = state.throttle.try_now(peer(request), user) {
         return Ok(PasswordOutcome::Throttled { retry_after_seconds: wait.as_secs() + 1 });
     }
+    let same = change.current == change.new;
     let phc = state.store.account(user).await?.map(|account| account.password_hash);
     if !state.passwords.verify(change.current, phc).await? {
         return Ok(PasswordOutcome::WrongCurrent);
+    }
+    state.throttle.was_right(peer(request), user);
+    if same {
+        return Ok(PasswordOutcome::Same);
     }
     let hash = state.passwords.hash(change.new).await?;
     state.store.set_password(user, &hash, Some(&caller.token)).await?;

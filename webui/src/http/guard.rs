@@ -20,9 +20,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Headers of every response, refusals included.
 pub(super) async fn headers(
     state: web::Data<State>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    // what answers GET answers HEAD (RFC 9110 section 9.1); the server leaves the body out
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
     let asset = request.path().starts_with("/assets/");
     let mut response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
@@ -154,7 +158,16 @@ fn dress(response: ServiceResponse<BoxBody>, for_program: bool, logged_in: bool)
         response.response().extensions().get::<Detail>().map(|detail| detail.0.clone()).unwrap_or_default();
     if for_program {
         let has_problem = response.response().extensions().contains::<Detail>();
-        return if has_problem { response } else { response.into_response(problem(status, "")) };
+        if has_problem {
+            return response;
+        }
+        let path: String = response.request().path().chars().take(100).collect();
+        let detail = match status {
+            StatusCode::NOT_FOUND => format!("There is nothing at {path}; docs/api.md lists what there is."),
+            StatusCode::METHOD_NOT_ALLOWED => format!("{path} does not take this method."),
+            _ => String::new(),
+        };
+        return response.into_response(problem(status, &detail));
     }
     if matches!(response.request().path(), "/healthz" | "/readyz") {
         return response;

@@ -103,6 +103,7 @@ pub(super) async fn submit(
         tracing::warn!(%address, user = login.user, "log-in refused: user {:?} from {address}", login.user);
         return show(&state, again(Some(LoginProblem::Wrong))).await;
     };
+    state.throttle.was_right(address, &login.user);
     let (token, form_token) = (Token::random()?, Token::random()?);
     state.store.add_session(&token.hash(), account.id, form_token.text()).await?;
     tracing::info!(%address, user = account.name, "{} logged in from {address}", account.name);

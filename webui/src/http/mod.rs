@@ -15,6 +15,7 @@ pub mod state;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpResponse, web};
 
+use error::HttpError;
 pub use hosts::AllowedHosts;
 use state::State;
 
@@ -36,6 +37,10 @@ pub fn app(
     App::new()
         .app_data(web::Data::new(state))
         .app_data(web::FormConfig::default().limit(LARGEST_BODY_BYTES))
+        .app_data(
+            web::QueryConfig::default()
+                .error_handler(|error, _| HttpError::Refused(error.to_string()).into()),
+        )
         .app_data(web::PayloadConfig::new(LARGEST_BODY_BYTES))
         .configure(routes)
         .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))

@@ -83,7 +83,7 @@ fn threshold(view: &ProcessesView) -> Markup {
     let other = now != 0 && !THRESHOLDS.contains(&now);
     html! {
         details.right.threshold data-threshold {
-            summary { "Alert over " b data-threshold-now { (rate(now)) } }
+            summary { span data-threshold-words { (if now == 0 { "Alerts" } else { "Alert over" }) } " " b data-threshold-now { (rate(now)) } }
             form method="post" action=(linked("/processes", &view.shell)) {
                 input type="hidden" name="csrf" value=(view.shell.csrf);
                 p.dim { "A process that sends or receives more than this raises an alert, and its row turns red. The \
@@ -114,7 +114,8 @@ fn threshold(view: &ProcessesView) -> Markup {
 fn rate(bytes_per_second: u64) -> String {
     match bytes_per_second {
         0 => "off".to_owned(),
-        whole if whole % (1 << 20) == 0 => format!("{} MiB/s", whole >> 20),
+        whole if whole % (1 << 30) == 0 => format!("{} GiB/s", whole >> 30),
+        whole if whole % (1 << 20) == 0 && whole < 1 << 30 => format!("{} MiB/s", whole >> 20),
         whole if whole % (1 << 10) == 0 && whole < 1 << 20 => format!("{} KiB/s", whole >> 10),
         other => BinaryBytesPerSecond(other).to_string(),
     }
@@ -148,8 +149,8 @@ mod tests {
 
     #[test]
     fn a_threshold_is_shown_as_it_was_set() {
-        let shown = [0, 512 << 10, 1 << 20, 10 << 20, 1_500_000].map(rate);
-        assert_eq!(shown, ["off", "512 KiB/s", "1 MiB/s", "10 MiB/s", "1.43 MiB/s"]);
+        let shown = [0, 512 << 10, 1 << 20, 10 << 20, 1_500_000, 1 << 30, 3 << 29].map(rate);
+        assert_eq!(shown, ["off", "512 KiB/s", "1 MiB/s", "10 MiB/s", "1.43 MiB/s", "1 GiB/s", "1.50 GiB/s"]);
         assert_eq!((kibibytes(1_536), kibibytes(3 << 20)), ("1.5".to_owned(), "3072".to_owned()));
     }
 }

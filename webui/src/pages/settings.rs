@@ -96,6 +96,7 @@ fn outcome_text(outcome: PasswordOutcome) -> String {
             "The password has been changed. Other sessions were logged out.".to_owned()
         }
         PasswordOutcome::WrongCurrent => "The current password is not right.".to_owned(),
+        PasswordOutcome::Same => "The new password is the current one. Choose another.".to_owned(),
         PasswordOutcome::TooShort => "The new password is too short: it needs 12 characters.".to_owned(),
         PasswordOutcome::TooCommon => {
             "The new password is among the most common ones. Choose another.".to_owned()

@@ -79,6 +79,8 @@ pub enum PasswordOutcome {
     Changed,
     /// The current password was not right.
     WrongCurrent,
+    /// The new one is the current one.
+    Same,
     TooShort,
     TooCommon,
     /// The two new ones differ.

@@ -204,7 +204,9 @@ pub(super) async fn insert(
          ON CONFLICT DO UPDATE SET rx_packets = rx_packets + excluded.rx_packets, rx_bytes = rx_bytes + \
          excluded.rx_bytes, tx_packets = tx_packets + excluded.tx_packets, tx_bytes = tx_bytes + excluded.tx_bytes, \
          rx_payload_bytes = rx_payload_bytes + excluded.rx_payload_bytes, \
-         tx_payload_bytes = tx_payload_bytes + excluded.tx_payload_bytes, direction = max(direction, excluded.direction)",
+         tx_payload_bytes = tx_payload_bytes + excluded.tx_payload_bytes, direction = max(direction, excluded.direction), \
+         first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen), \
+         other_rows = other_rows + excluded.other_rows",
     )
     .bind(Value::from(rows.to_vec()).to_string())
     .bind(window.start.as_millisecond())

@@ -173,9 +173,11 @@ async fn insert_span(
     window: &Window,
     interface: &InterfaceWindow,
 ) -> Result<(), StoreError> {
+    // an interface that went and came back within a window is in it twice
     let sql = format!(
-        "INSERT INTO span (level, start, interface_id, window_id, length_millis, {}) VALUES (0, ?, ?, ?, ?, {})",
-        PIECES.names, PIECES.marks
+        "INSERT INTO span (level, start, interface_id, window_id, length_millis, {}) VALUES (0, ?, ?, ?, ?, {}) \
+         ON CONFLICT DO UPDATE SET {}",
+        PIECES.names, PIECES.marks, PIECES.additions
     );
     let mut query = sqlx::query(AssertSqlSafe(sql))
         .bind(window.start.as_millisecond())

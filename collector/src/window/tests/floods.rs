@@ -57,6 +57,22 @@ fn a_flood_is_told_in_few_rows_and_its_sums_are_exact() {
 }
 
 #[test]
+fn a_flood_that_passes_through_is_in_the_sums_of_owners_too() {
+    let mut pipeline = pipeline(100_000);
+    let mut traffic = Traffic::new(Settings::default());
+    traffic.interface_opened(1, "eth0", COUNTED);
+    for number in 0..30_000u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        let frame = datagram([11, a, b, c], [10, 0, 5, 2], 1000, 0);
+        pipeline.packet(Sample { time: START + u64::from(number), wire_length: 60, data: &frame });
+    }
+    pipeline.reached(START + SECOND);
+    tell(&mut pipeline, &mut traffic, 4_096, usize::MAX);
+    let window = traffic.take_closed().unwrap();
+    assert_sums(&window.interfaces[0]);
+}
+
+#[test]
 fn what_a_windows_end_tells_of_many_flows_is_no_burst_of_their_owner() {
     const FLOWS: u16 = 6_000;
     let own = OwnAddresses::new(vec!["10.0.0.1".parse().unwrap()], None);
@@ -72,7 +88,7 @@ fn what_a_windows_end_tells_of_many_flows_is_no_burst_of_their_owner() {
         while let Some(record) = pipeline.take(1_000) {
             traffic.apply(1, record, &Nobody).unwrap();
         }
-        let moved: u64 = traffic.take_recent_of_owners().values().map(|moved| moved.tx.bytes).sum();
+        let moved: u64 = traffic.take_recent_of_owners(1).values().map(|moved| moved.tx.bytes).sum();
         let in_truth = u64::from(FLOWS) * 100;
         assert!(moved <= 2 * in_truth, "{moved} bytes in second {second}");
         if second % 10 == 9 {

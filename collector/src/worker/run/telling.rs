@@ -6,6 +6,8 @@ const MOST_ROWS: usize = 4_096;
 /// Records an interface tells in one tick, and while a window waits for it.
 const RECORDS_PER_TICK: u32 = 2;
 const RECORDS_WHEN_OVERDUE: u32 = 32;
+/// And more when a second has ended, so that what was moved in it is not late: the second, its sums, and names before them.
+const RECORDS_OF_A_SECOND: u32 = 3;
 
 impl Worker<'_> {
     /// Tells what this tick's bounds and the socket's room allow.
@@ -64,5 +66,9 @@ impl Worker<'_> {
 
 /// How many records an interface may tell until the next tick.
 pub(super) fn records_in_a_tick(interface: &Interface) -> u32 {
-    if interface.overdue() > 0 { RECORDS_WHEN_OVERDUE } else { RECORDS_PER_TICK }
+    match interface.overdue() {
+        0 if interface.has_ended_second() => RECORDS_PER_TICK + RECORDS_OF_A_SECOND,
+        0 => RECORDS_PER_TICK,
+        _ => RECORDS_WHEN_OVERDUE,
+    }
 }

@@ -19,7 +19,11 @@ pub(in super::super) fn collector(state: &State) -> Result<Collector, HttpError>
     })
 }
 
-pub(super) async fn status(state: web::Data<State>) -> Result<HttpResponse, HttpError> {
+pub(super) async fn status(
+    state: web::Data<State>,
+    parameters: web::Query<Parameters>,
+) -> Result<HttpResponse, HttpError> {
+    parameters.must_be_json()?;
     Ok(HttpResponse::Ok().json(collector(&state)?.status().await?))
 }
 

@@ -103,7 +103,7 @@ async fn past(state: &State, parameters: &Parameters) -> Result<Listed, HttpErro
 async fn now(state: &State, parameters: &Parameters) -> Result<Listed, HttpError> {
     let (group, owners) = (group(parameters)?, parameters.owners()?);
     let mut request = request(parameters)?;
-    request.of = if parameters.session { Scope::Session } else { Scope::All };
+    request.of = if parameters.of_session()? { Scope::Session } else { Scope::All };
     // its own order is by bytes
     if group != Group::Process || !owners.is_all() || !parameters.sort.trim().is_empty() {
         request.limit = request.limit.max(MOST_LIVE_ROWS);
@@ -251,6 +251,7 @@ pub(super) async fn series(
     state: web::Data<State>,
     parameters: web::Query<Parameters>,
 ) -> Result<HttpResponse, HttpError> {
+    parameters.must_be_json()?;
     let (range, interface) = (parameters.range()?, parameters.interface());
     let (owners, step) = (parameters.owners()?, parameters.step_millis()?);
     let series = state.store.owner_series(range, interface.as_deref(), &owners, step).await?;

@@ -2,8 +2,9 @@
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::Serialize;
+use weir_shared::json::csv::{Cell, Columns};
 use weir_shared::json::{WindowItem, alerts_document, days_document, windows_document};
-use weir_shared::report::{ApplicationMix, NetworkMix, TcpFlags, TransportMix};
+use weir_shared::report::{ApplicationMix, Count, NetworkMix, TcpFlags, TransportMix};
 
 use super::super::error::HttpError;
 use super::super::state::State;
@@ -32,7 +33,7 @@ pub(super) async fn windows(
     let query = SeriesQuery {
         range: parameters.range()?,
         interface: parameters.interface(),
-        summed: parameters.sum,
+        summed: parameters.summed()?,
         search: parameters.q.clone(),
         step_millis: parameters.step_millis()?,
         // without a limit of its own a series is whole: it has at most so many points
@@ -77,20 +78,60 @@ struct ProtocolsDocument {
     tcp_flags: TcpFlags,
 }
 
+/// A row of the mix as a file has it.
+struct MixRow<'a> {
+    layer: &'static str,
+    protocol: &'a str,
+    count: Count,
+}
+
+impl Columns for MixRow<'_> {
+    const HEADER: &'static [&'static str] = &["layer", "protocol", "packets", "bytes"];
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![
+            Cell::plain(self.layer),
+            Cell::text(self.protocol),
+            Cell::plain(self.count.packets),
+            Cell::plain(self.count.bytes),
+        ]
+    }
+}
+
+fn mix_rows(totals: &ProtocolsDocument) -> Vec<MixRow<'_>> {
+    let NetworkMix { ipv4, ipv6, arp, other } = totals.network;
+    let network = [("ipv4", ipv4), ("ipv6", ipv6), ("arp", arp), ("other", other)];
+    let TransportMix { tcp, udp, icmp, icmpv6, sctp, other } = totals.transport;
+    let transport =
+        [("tcp", tcp), ("udp", udp), ("icmp", icmp), ("icmpv6", icmpv6), ("sctp", sctp), ("other", other)];
+    let application = totals.application.iter().map(|(name, count)| ("application", name.as_str(), *count));
+    let lower = network.map(|(name, count)| ("network", name, count)).into_iter();
+    lower
+        .chain(transport.map(|(name, count)| ("transport", name, count)))
+        .chain(application)
+        .map(|(layer, protocol, count)| MixRow { layer, protocol, count })
+        .collect()
+}
+
 /// The mix of a range; of all interfaces those that count in totals.
 pub(super) async fn protocols(
     state: web::Data<State>,
     parameters: web::Query<Parameters>,
 ) -> Result<HttpResponse, HttpError> {
+    let csv = parameters.is_csv()?;
     let (range, totals) = state.store.totals(parameters.range()?, parameters.interface().as_deref()).await?;
-    Ok(HttpResponse::Ok().json(ProtocolsDocument {
+    let document = ProtocolsDocument {
         from: range.from,
         to: range.to,
         network: totals.network,
         transport: totals.transport,
         application: totals.application,
         tcp_flags: totals.tcp_flags,
-    }))
+    };
+    if csv {
+        return csv_file("protocols", &mix_rows(&document), None);
+    }
+    Ok(HttpResponse::Ok().json(document))
 }
 
 /// Starts, updates and ends of alerts, newest first. Without a range all that is kept.

@@ -30,15 +30,13 @@ pub(super) struct Parameters {
     pub(super) limit: Option<String>,
     pub(super) cursor: Option<String>,
     pub(super) step: Option<String>,
-    #[serde(default)]
-    pub(super) sum: bool,
+    sum: Option<String>,
     #[serde(default)]
     pub(super) sort: String,
     pub(super) role: Option<String>,
     pub(super) format: Option<String>,
     pub(super) group: Option<String>,
-    #[serde(default)]
-    pub(super) session: bool,
+    session: Option<String>,
     /// These six say which owners; `-` is those that have none.
     name: Option<String>,
     pid: Option<String>,
@@ -55,6 +53,24 @@ impl Parameters {
 
     pub(super) fn interface(&self) -> Option<String> {
         self.interface.clone().filter(|name| !name.is_empty())
+    }
+
+    /// Whether a span is one row for all interfaces.
+    pub(super) fn summed(&self) -> Result<bool, HttpError> {
+        flag("sum", self.sum.as_deref())
+    }
+
+    pub(super) fn of_session(&self) -> Result<bool, HttpError> {
+        flag("session", self.session.as_deref())
+    }
+
+    /// # Errors
+    /// A table is asked for of what is none.
+    pub(super) fn must_be_json(&self) -> Result<(), HttpError> {
+        match self.format.as_deref() {
+            None | Some("" | "json") => Ok(()),
+            Some(other) => Err(parameter("format", other, "json")),
+        }
     }
 
     pub(super) fn is_csv(&self) -> Result<bool, HttpError> {
@@ -89,7 +105,11 @@ impl Parameters {
             None => to.checked_sub(USUAL_RANGE).unwrap_or(Timestamp::MIN),
         };
         if from >= to {
-            return Err(parameter("from", &from.to_string(), "a time before `to`"));
+            return Err(parameter(
+                "from",
+                &from.to_string(),
+                "a time before `to`, which is now unless given",
+            ));
         }
         Ok(Range { from, to })
     }
@@ -154,6 +174,14 @@ impl Parameters {
 
 pub(super) fn parameter(name: &'static str, value: &str, allowed: &'static str) -> HttpError {
     HttpError::Parameter { name, value: value.chars().take(100).collect(), allowed }
+}
+
+fn flag(name: &'static str, text: Option<&str>) -> Result<bool, HttpError> {
+    match text {
+        None | Some("" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(parameter(name, other, "true or false")),
+    }
 }
 
 fn time(name: &'static str, text: &str, end: bool) -> Result<Timestamp, HttpError> {
@@ -231,6 +259,11 @@ mod tests {
         assert!(
             wrong(Parameters { format: Some("xml".to_owned()), ..Parameters::default() })
                 .starts_with("format")
+        );
+        let session = Parameters { session: Some("maybe".to_owned()), ..Parameters::default() };
+        assert_eq!(
+            session.of_session().unwrap_err().to_string(),
+            "session=maybe is not allowed: true or false"
         );
     }
 
