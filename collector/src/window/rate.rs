@@ -8,6 +8,9 @@ const NANOS: f64 = 1e9;
 /// Mean age of what is remembered, so that a steady flow reads true within about three seconds.
 const MEMORY_SECONDS: f64 = 1.5;
 
+/// A time that is more seconds before one that was told is of a clock that was set back.
+const SET_BACK: u64 = 1;
+
 /// What a second moved is told up to so long after it; until then a rate has not fallen.
 const TOLD_WITHIN: u64 = 500_000_000;
 
@@ -59,8 +62,9 @@ fn left(seconds: u64) -> f32 {
 impl Rate {
     /// `grown` in the second before `time`.
     pub(super) fn add(&mut self, grown: &RxTx, time: u64) {
-        let now = second(time).max(self.second);
-        let (kept, new) = (left(now - self.second), 1.0 - left(1));
+        let now = second(time);
+        let now = if self.is_ahead_of(now) { now } else { now.max(self.second) };
+        let (kept, new) = (left(self.until(now)), 1.0 - left(1));
         let parts = [grown.rx.packets, grown.rx.bytes, grown.tx.packets, grown.tx.bytes];
         for (level, part) in self.level.iter_mut().zip(parts) {
             *level = *level * kept + single(float(part)) * new;
@@ -70,11 +74,23 @@ impl Rate {
 
     /// How long ago something was told.
     pub(super) fn seconds_since(&self, time: u64) -> u64 {
-        second(time).saturating_sub(self.second)
+        self.until(second(time))
     }
 
     fn kept(&self, time: u64) -> f32 {
-        left(second(time.saturating_sub(TOLD_WITHIN)).saturating_sub(self.second))
+        left(self.until(second(time.saturating_sub(TOLD_WITHIN))))
+    }
+
+    /// Seconds since something was told last: the most there are where the clock was set back meanwhile, since how many
+    /// have passed cannot be told.
+    #[inline]
+    fn until(&self, now: u64) -> u64 {
+        if self.is_ahead_of(now) { u64::MAX } else { now.saturating_sub(self.second) }
+    }
+
+    #[inline]
+    fn is_ahead_of(&self, now: u64) -> bool {
+        self.second > now.saturating_add(SET_BACK)
     }
 
     /// No less than the bytes that `at` gives, both ways together, without working them out.
@@ -136,6 +152,22 @@ mod tests {
         }
         assert!(rate.at(30_000_000_000).rx.bytes < 5_000);
         assert_eq!(rate.at(90_000_000_000), RxTx::default());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_leaves_no_rate_that_stands_or_grows() {
+        let step = RxTx { rx: Count { packets: 10, bytes: 1_000_000 }, tx: Count::default() };
+        let (mut goes_on, mut stopped) = (Rate::default(), Rate::default());
+        for second in 4_000..4_020u64 {
+            goes_on.add(&step, second * 1_000_000_000);
+            stopped.add(&step, second * 1_000_000_000);
+        }
+        for second in 400..420u64 {
+            goes_on.add(&step, second * 1_000_000_000);
+            assert!(goes_on.at(second * 1_000_000_000).rx.bytes < 1_000_001);
+        }
+        assert!(goes_on.at(419_000_000_000).rx.bytes > 900_000);
+        assert_eq!((stopped.at(400_000_000_000), stopped.at_most(400_000_000_000)), (RxTx::default(), 2));
     }
 
     #[test]
