@@ -253,7 +253,10 @@ impl Collector {
             return Err(ClientError::Protocol("a journal stream did not begin with its opening"));
         };
         let entries = self.incoming(stream, |message| match message.content {
-            Some(Content::Entry(entry)) => Ok(entry.try_into()?),
+            Some(Content::Entry(entry)) => {
+                let sequence = entry.sequence;
+                entry.try_into().map_err(|source| ClientError::Entry { sequence, source })
+            }
             _ => Err(ClientError::Protocol("a journal stream carried something else than an entry")),
         });
         Ok((opened.into(), entries))

@@ -8,6 +8,10 @@
 )]
 mod support;
 
+use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+use support::browser::Browser;
 use support::peer::Peer;
 use support::traffic::{alert, at, entry, start, window, window_entry};
 use support::{Service, eventually};
@@ -128,6 +132,53 @@ async fn alerts_and_gaps_of_the_journal_are_kept_as_they_came() {
     };
     let alerts = service.store.alerts(&query).await.unwrap().alerts;
     assert_eq!(alerts, [alert(u64::MAX, AlertState::End), alert(u64::MAX, AlertState::Start)]);
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn an_entry_that_cannot_be_stored_is_a_gap_and_those_behind_it_are_stored() {
+    let service = Service::start().await;
+    let path = service.store.path().to_owned();
+    let mut file = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON traffic_window WHEN new.sequence = 3 \
+                   BEGIN SELECT raise(ABORT, 'not this one'); END";
+    sqlx::query(trigger).execute(&mut file).await.unwrap();
+    file.close().await.unwrap();
+    let peer = Peer::start(&service.socket(), "first", (1..=8).map(|n| window_entry(n, &[1])).collect());
+    eventually("storing those behind it", || has_stored(&service.store, 8)).await;
+    peer.append(window_entry(9, &[1]));
+    eventually("storing what comes later", || has_stored(&service.store, 9)).await;
+    assert_eq!(stored(&service.store).await, 8);
+
+    let mut browser = Browser::logged_in(service.port).await;
+    let (from, to) = (start(), at(86_400));
+    let document = browser.json(&format!("/api/v1/windows?from={from}&to={to}")).await;
+    let gaps = document["gaps"].as_array().unwrap();
+    assert_eq!(gaps.len(), 1, "{document}");
+    assert_eq!((&gaps[0]["start"], &gaps[0]["end"]), (&json!(at(30)), &json!(at(40))));
+    let reason = gaps[0]["reason"].as_str().unwrap();
+    assert!(reason.contains("not this one") && reason.contains("journal entry 3"), "{reason}");
+    let ready = browser.json("/readyz").await;
+    assert_eq!(ready["entries_passed_over"], 1, "{ready}");
+    assert_eq!(ready["database"]["status"], "ok", "{ready}");
+    peer.stop().await;
+    service.stop().await;
+}
+
+#[actix_web::test]
+async fn an_entry_that_is_not_understood_is_a_gap_and_those_behind_it_are_stored() {
+    let service = Service::start().await;
+    let peer = Peer::start(&service.socket(), "first", (1..=2).map(|n| window_entry(n, &[1])).collect());
+    peer.told(|told| told.unreadable = Some(4));
+    for sequence in 3..=6 {
+        peer.append(window_entry(sequence, &[1]));
+    }
+    eventually("storing those behind it", || has_stored(&service.store, 6)).await;
+    assert_eq!(stored(&service.store).await, 5);
+    let gaps = service.store.gaps(Range { from: start(), to: at(1 << 30) }, 10).await.unwrap();
+    assert_eq!(gaps.len(), 1);
+    assert!(gaps[0].reason.contains("journal entry 4"), "{}", gaps[0].reason);
     peer.stop().await;
     service.stop().await;
 }

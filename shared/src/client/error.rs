@@ -41,6 +41,9 @@ pub enum ClientError {
     Failed { code: Code, message: String },
     #[error("the collector sent what cannot be understood; both should have one version")]
     Wire(#[from] WireError),
+    /// Of the journal; those behind it may be understood.
+    #[error("entry {sequence} of the collector's journal cannot be understood; both should have one version")]
+    Entry { sequence: u64, source: WireError },
     #[error("the collector broke the protocol: {0}")]
     Protocol(&'static str),
 }

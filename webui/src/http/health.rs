@@ -29,5 +29,6 @@ pub(super) async fn readyz(state: web::Data<State>) -> HttpResponse {
         "database": part(database),
         "collector": part(collector),
         "ingest": part(behind),
+        "entries_passed_over": state.hub.count_passed_over(),
     }))
 }

@@ -9,6 +9,7 @@ use weir_shared::journal::{JournalEntry, JournalOpened};
 use weir_shared::report::{Gap, KernelCounters};
 
 use super::Ingest;
+use super::unstorable::{self, Unreadable};
 use crate::store::{Position, StoreError, Stored};
 
 /// Entries a transaction while catching up.
@@ -26,10 +27,11 @@ enum IngestError {
 
 pub(super) async fn run(ingest: &Ingest) {
     let mut backoff = Backoff::default();
+    let mut unreadable = Unreadable::default();
     loop {
         let outcome = tokio::select! {
             () = ingest.stop.cancelled() => return,
-            outcome = follow(ingest, &mut backoff) => outcome,
+            outcome = follow(ingest, &mut backoff, &mut unreadable) => outcome,
         };
         match outcome {
             Ok(()) => {}
@@ -52,7 +54,11 @@ pub(super) async fn run(ingest: &Ingest) {
     }
 }
 
-async fn follow(ingest: &Ingest, backoff: &mut Backoff) -> Result<(), IngestError> {
+async fn follow(
+    ingest: &Ingest,
+    backoff: &mut Backoff,
+    unreadable: &mut Unreadable,
+) -> Result<(), IngestError> {
     let collector = Collector::connect(&ingest.socket).await?;
     let position = ingest.store.position().await;
     match &position {
@@ -66,20 +72,31 @@ async fn follow(ingest: &Ingest, backoff: &mut Backoff) -> Result<(), IngestErro
     let (opened, mut entries) = open(ingest, &collector, position?).await?;
     loop {
         let Some(first) = entries.next().await else { return Ok(()) };
-        let (batch, end) = gather(first?, &mut entries).await;
-        let stored = ingest.store.store_entries(&opened.journal_id, &batch).await;
-        ingest.note(&stored, batch.last().map(|entry| entry.sequence));
-        let known = stored?.iter().filter(|stored| **stored == Stored::Known).count();
-        if known > 0 {
-            tracing::debug!(known, "{known} entries had been stored before");
+        let (batch, end) = gather(first, &mut entries).await;
+        if !batch.is_empty() {
+            store(ingest, &opened.journal_id, &batch).await?;
+            // not before: a disk that stays full is asked ever less often
+            backoff.reset();
+            ingest.stored.notify_one();
         }
-        // not before: a disk that stays full is asked ever less often
-        backoff.reset();
-        ingest.stored.notify_one();
         if let Some(error) = end {
+            unreadable.met(ingest, &opened.journal_id, &error).await?;
             return Err(error.into());
         }
     }
+}
+
+async fn store(ingest: &Ingest, journal_id: &str, batch: &[JournalEntry]) -> Result<(), StoreError> {
+    let stored = match ingest.store.store_entries(journal_id, batch).await {
+        Err(error) if error.is_of_the_content() => unstorable::one_by_one(ingest, journal_id, batch).await,
+        outcome => outcome,
+    };
+    ingest.note(&stored, batch.last().map(|entry| entry.sequence));
+    let known = stored?.iter().filter(|stored| **stored == Stored::Known).count();
+    if known > 0 {
+        tracing::debug!(known, "{known} entries had been stored before");
+    }
+    Ok(())
 }
 
 /// Opens the stream after what is stored. Another journal than before, or one that no longer has the next entry, leaves a
@@ -128,16 +145,22 @@ async fn store_gap(ingest: &Ingest, next: &Position, reason: String) -> Result<(
 
 /// The first entry and those that are there already; an error comes after what was gathered.
 async fn gather(
-    first: JournalEntry,
+    first: Result<JournalEntry, ClientError>,
     entries: &mut Incoming<JournalEntry>,
 ) -> (Vec<JournalEntry>, Option<ClientError>) {
-    let mut batch = vec![first];
-    while batch.len() < BATCH {
+    let mut batch = Vec::new();
+    let mut next = first;
+    loop {
+        match next {
+            Ok(entry) => batch.push(entry),
+            Err(error) => return (batch, Some(error)),
+        }
+        if batch.len() == BATCH {
+            return (batch, None);
+        }
         match tokio::time::timeout(TOGETHER, entries.next()).await {
-            Ok(Some(Ok(entry))) => batch.push(entry),
-            Ok(Some(Err(error))) => return (batch, Some(error)),
-            Ok(None) | Err(_) => break,
+            Ok(Some(entry)) => next = entry,
+            Ok(None) | Err(_) => return (batch, None),
         }
     }
-    (batch, None)
 }

@@ -3,6 +3,7 @@
 mod days;
 mod journal;
 mod live;
+mod unstorable;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -66,6 +66,8 @@ struct Inner {
     history_trouble: Option<String>,
     /// How far the journal has been stored; None before that is known.
     stored_sequence: Option<u64>,
+    /// Entries of the journal that could not be stored since this program started.
+    passed_over: u64,
 }
 
 impl Default for Hub {
@@ -88,6 +90,7 @@ impl Hub {
                 seconds: Seconds::default(),
                 history_trouble: None,
                 stored_sequence: None,
+                passed_over: 0,
             })),
             frames: broadcast::Sender::new(BEHIND),
         }
@@ -139,6 +142,19 @@ impl Hub {
         if changed {
             self.send(inner.link_frame());
         }
+    }
+
+    /// An entry of the journal could not be stored; the history goes on behind it.
+    pub fn passed_over(&self, sequence: u64) {
+        let Ok(mut inner) = self.inner.write() else { return };
+        inner.passed_over = inner.passed_over.saturating_add(1);
+        inner.stored_sequence = Some(sequence);
+        self.send(inner.link_frame());
+    }
+
+    /// How many entries of the journal could not be stored since this program started.
+    pub fn count_passed_over(&self) -> u64 {
+        self.inner.read().map_or(0, |inner| inner.passed_over)
     }
 
     /// Why the newest windows are not in the history yet; None where they are.
@@ -258,7 +274,14 @@ impl Inner {
     /// Trouble of the collector's parts, and this program's own.
     fn degraded(&self) -> Vec<Degraded> {
         let told = self.update.iter().flat_map(|update| update.degraded.iter().cloned());
-        let own = [self.history_trouble.clone(), self.behind()].into_iter().flatten();
+        let passed_over = (self.passed_over > 0).then(|| {
+            format!(
+                "entries of the journal that could not be stored since the start of weir-webui: {}; each is a gap in \
+                 the history, whose row says why",
+                self.passed_over
+            )
+        });
+        let own = [self.history_trouble.clone(), self.behind(), passed_over].into_iter().flatten();
         told.chain(own.map(|reason| Degraded { part: "history".to_owned(), reason })).collect()
     }
 

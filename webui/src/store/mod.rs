@@ -75,6 +75,26 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// The database refuses what was to be written (a constraint, a trigger, a value that does not fit), and will again;
+    /// anything else, such as a lock or a full disk, may pass.
+    pub fn is_of_the_content(&self) -> bool {
+        match self {
+            Self::Query(sqlx::Error::Database(database)) => {
+                let code = database.code().and_then(|code| code.parse::<u32>().ok());
+                matches!(code.map(|code| code & 0xff), Some(TOO_BIG | CONSTRAINT | MISMATCH | RANGE))
+            }
+            Self::Query(sqlx::Error::Encode(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+const TOO_BIG: u32 = 18;
+const CONSTRAINT: u32 = 19;
+const MISMATCH: u32 = 20;
+const RANGE: u32 = 25;
+
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// The open database; cheap to clone.

@@ -63,6 +63,16 @@ impl Store {
         Ok(outcomes)
     }
 
+    /// Passes over an entry that cannot be stored: the gap takes its place, at its position.
+    pub async fn store_gap_instead(&self, position: &Position, gap: &Gap) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let sequence = signed(position.sequence);
+        insert_gap(&mut transaction, &position.journal_id, Some(sequence), gap).await?;
+        set_position(&mut transaction, &position.journal_id, sequence).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Stores a gap that this program found itself: another journal than before, or entries that the ring no longer has.
     /// `next` becomes the position, so that the same gap is not found again.
     pub async fn store_own_gap(&self, gap: &Gap, next: &Position) -> Result<(), StoreError> {

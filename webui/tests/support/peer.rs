@@ -28,6 +28,8 @@ type Outgoing<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub struct Told {
     pub journal_id: String,
     pub entries: Vec<JournalEntry>,
+    /// The entry that it sends without content, as one of a later version would arrive.
+    pub unreadable: Option<u64>,
     /// What it lists as processes.
     pub owners: Ranked<OwnerRow>,
     /// What it lists as flows.
@@ -53,6 +55,7 @@ impl Told {
         Self {
             journal_id,
             entries,
+            unreadable: None,
             owners: part.owners,
             flows: part.flows,
             session: None,
@@ -158,13 +161,18 @@ impl TrafficService for Peer {
             }
             loop {
                 grown.borrow_and_update();
-                let wanted: Vec<JournalEntry> = (told.lock().unwrap().entries.iter())
-                    .filter(|entry| entry.sequence >= from)
-                    .cloned()
-                    .collect();
+                let (wanted, unreadable): (Vec<JournalEntry>, _) = {
+                    let told = told.lock().unwrap();
+                    let wanted = told.entries.iter().filter(|entry| entry.sequence >= from);
+                    (wanted.cloned().collect(), told.unreadable)
+                };
                 for entry in wanted {
                     from = entry.sequence + 1;
-                    if sender.send(answer(Content::Entry(v1::JournalEntry::from(&entry)))).await.is_err() {
+                    let mut message = v1::JournalEntry::from(&entry);
+                    if unreadable == Some(entry.sequence) {
+                        message.content = None;
+                    }
+                    if sender.send(answer(Content::Entry(message))).await.is_err() {
                         return;
                     }
                 }
