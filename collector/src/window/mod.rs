@@ -7,6 +7,7 @@ mod crediting;
 mod frames;
 mod hosts;
 mod interface;
+mod joined;
 mod late;
 mod lists;
 mod mirror;

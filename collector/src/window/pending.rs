@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use weir_shared::report::{InterfaceWindow, Window};
 
 use super::interface::Capture;
-use super::timestamp;
+use super::{joined, timestamp};
 
 #[derive(Debug)]
 struct Waiting {
@@ -56,12 +56,11 @@ impl Pending {
         if !ready && self.windows.len() <= self.most {
             return None;
         }
-        let mut window = self.windows.pop_front()?;
-        window.parts.sort_by(|(_, a), (_, b)| a.interface.cmp(&b.interface));
+        let window = self.windows.pop_front()?;
         Some(Window {
             start: timestamp(window.start),
             length_millis: u32::try_from(window.length.div_ceil(1_000_000)).unwrap_or(u32::MAX),
-            interfaces: window.parts.into_iter().map(|(_, part)| part).collect(),
+            interfaces: joined::by_interface(window.parts.into_iter().map(|(_, part)| part).collect()),
         })
     }
 }
