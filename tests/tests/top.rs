@@ -237,6 +237,36 @@ fn a_session_is_started_reset_and_stopped_by_keys() {
 }
 
 #[test]
+fn with_the_help_or_the_interfaces_open_no_key_changes_session_or_threshold() {
+    let desk = Desk::with_top(80, 24, "");
+    let terminal = &desk.terminal;
+    terminal.until_shows("no session");
+    let threshold = desk.weir(&["threshold"]);
+    for (opens, title) in [("h", "Keys (Esc closes)"), ("i", "Interface (Enter takes it)")] {
+        terminal.key(opens);
+        terminal.until_shows(title);
+        for key in ["s", "R", "t"] {
+            terminal.key(key);
+        }
+        // keys are taken in order: those before have done what they do
+        terminal.key("Escape");
+        terminal.until_hides(title);
+        terminal.until_shows("no session");
+    }
+    // would have stopped a session that one of them had started
+    terminal.key("s");
+    terminal.until_shows("was started by");
+    let sessions = desk.weir(&["session", "list"])["sessions"].clone();
+    assert_eq!(sessions.as_array().map(Vec::len), Some(1), "{sessions}");
+    assert_eq!(sessions[0]["end"], serde_json::Value::Null);
+    assert_eq!(desk.weir(&["threshold"]), threshold);
+    terminal.key("h");
+    terminal.until_shows("Keys (Esc closes)");
+    terminal.key("q");
+    desk.is_back();
+}
+
+#[test]
 fn the_threshold_goes_through_its_steps_and_is_the_collectors() {
     let desk = Desk::with_top(80, 24, "");
     let terminal = &desk.terminal;

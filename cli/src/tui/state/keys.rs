@@ -29,10 +29,16 @@ impl State {
         matches!(self.popup, Some(Popup::Filter { .. }))
     }
 
+    const fn is_covered(&self) -> bool {
+        matches!(self.popup, Some(Popup::Help { .. } | Popup::Interfaces { .. }))
+    }
+
     pub(in super::super) fn press(&mut self, intent: Intent) -> Option<Effect> {
         match intent {
             Intent::Quit => return Some(Effect::Quit),
             Intent::Redraw => return Some(Effect::Clear),
+            // what is covered cannot be watched as it changes
+            Intent::Session | Intent::Reset | Intent::Threshold if self.is_covered() => {}
             Intent::Session => return self.toggle_session(),
             Intent::Reset => return self.reset_session(),
             Intent::Threshold => return self.cycle_threshold(),
