@@ -74,12 +74,17 @@ pub struct SessionOutcome {
 /// Why a session was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
-    #[error("session `{name}` is running since {begin}; stop or reset it first")]
+    #[error("session `{name}` is running since {}; stop or reset it first", local(*begin))]
     Running { name: String, begin: jiff::Timestamp },
     #[error("no session is running; start one first")]
     None,
     #[error("`{0}` is not a name: 1 to 64 printable characters are allowed")]
     Name(String),
+}
+
+/// In this machine's time zone, to the second.
+pub(super) fn local(time: jiff::Timestamp) -> String {
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use shared::session::{LONGEST_NAME, Session, SessionInterface};
 use weir_shared as shared;
 
 use super::captures::Capture;
-use super::command::{SessionChange, SessionError, SessionOutcome, SessionRequest, Since};
+use super::command::{SessionChange, SessionError, SessionOutcome, SessionRequest, Since, local};
 use super::{Engine, session_owners};
 use crate::kept::{Contents, MOST_ENDED};
 use crate::window::Traffic;
@@ -207,7 +207,7 @@ impl Engine {
 fn checked_name(name: &str, now: Timestamp) -> Result<String, SessionError> {
     let name = name.trim();
     if name.is_empty() {
-        return Ok(now.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        return Ok(local(now));
     }
     if name.chars().count() > LONGEST_NAME || shared::text::escape(name) != name {
         return Err(SessionError::Name(shared::text::escape(name).into_owned()));
