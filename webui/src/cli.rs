@@ -72,6 +72,10 @@ pub struct UserPassword {
 pub enum TokenCommand {
     /// Create a token and print it alone on a line; it is not shown again
     Create { name: String },
+    /// List the tokens: name, when it was created, when it was last used
+    List,
+    /// Revoke a token: its next request is refused
+    Revoke { name: String },
 }
 
 #[cfg(test)]

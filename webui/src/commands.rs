@@ -21,7 +21,11 @@ pub async fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
         return say("the configuration is right");
     }
     // the others may come before the service's first start
-    if matches!(command, Command::User(UserCommand::List)) && !config.database.exists() {
+    let wants_one = matches!(
+        command,
+        Command::User(UserCommand::List) | Command::Token(TokenCommand::List | TokenCommand::Revoke { .. })
+    );
+    if wants_one && !config.database.exists() {
         bail!(
             "there is no database {}: start weir-webui once, or name the right one by --database or --config",
             config.database.display()
@@ -33,6 +37,8 @@ pub async fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
         Command::User(UserCommand::Password(user)) => set_password(&store, user).await,
         Command::User(UserCommand::List) => list(&store).await,
         Command::Token(TokenCommand::Create { name }) => create_token(&store, name).await,
+        Command::Token(TokenCommand::List) => list_tokens(&store).await,
+        Command::Token(TokenCommand::Revoke { name }) => revoke_token(&store, name).await,
         Command::Run | Command::Check => Ok(()),
     };
     store.close().await;
@@ -80,6 +86,21 @@ async fn create_token(store: &Store, name: &str) -> anyhow::Result<()> {
         bail!("there is a token named {name:?} already; choose another name");
     }
     say(token.text())
+}
+
+async fn list_tokens(store: &Store) -> anyhow::Result<()> {
+    for token in store.tokens().await? {
+        let used = token.last_used.map_or_else(|| "never used".to_owned(), |used| used.to_string());
+        say(&format!("{}\t{}\t{used}", token.name, token.created))?;
+    }
+    Ok(())
+}
+
+async fn revoke_token(store: &Store, name: &str) -> anyhow::Result<()> {
+    if !store.revoke_token(name).await? {
+        bail!("there is no token named {name:?}; `weir-webui token list` lists them");
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> anyhow::Result<()> {

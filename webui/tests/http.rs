@@ -194,6 +194,31 @@ async fn a_token_reads_the_api_without_a_cookie_and_a_wrong_one_does_not() {
 }
 
 #[actix_web::test]
+async fn a_token_is_revoked_on_the_settings_page_by_its_own_form_alone() {
+    let service = Service::start().await;
+    let token = Token::random().unwrap();
+    service.store.add_token("script", &token.hash()).await.unwrap();
+    let stranger = Browser::new(service.port);
+    let ask = async || {
+        let request = stranger.request(Method::GET, "/api/v1/windows").bearer_auth(token.text());
+        request.send().await.unwrap().status().as_u16()
+    };
+    let mut browser = Browser::logged_in(service.port).await;
+    let page = browser.get("/settings").await.text().await.unwrap();
+    assert!(page.contains("script") && page.contains("never used") && !page.contains(token.text()), "{page}");
+    let wrong = browser.post("/settings/tokens", &[("csrf", "guess"), ("revoke", "script")]).await;
+    assert!(wrong.status().is_client_error(), "{}", wrong.status());
+    assert_eq!(ask().await, 200);
+    let page = browser.get("/settings").await.text().await.unwrap();
+    assert!(page.contains("last used"), "{page}");
+    let csrf = browser.form_token("/settings").await;
+    let done = browser.post("/settings/tokens", &[("csrf", csrf.as_str()), ("revoke", "script")]).await;
+    assert_eq!(done.status(), 303);
+    assert_eq!(ask().await, 401);
+    service.stop().await;
+}
+
+#[actix_web::test]
 async fn bodies_and_parameters_beyond_the_limits_are_refused() {
     let service = Service::start().await;
     let mut browser = Browser::logged_in(service.port).await;

@@ -125,7 +125,7 @@ async fn accounts_are_added_listed_and_given_new_passwords() {
 }
 
 #[actix_web::test]
-async fn a_token_is_printed_alone_and_opens_the_api() {
+async fn a_token_is_printed_alone_and_opens_the_api_until_it_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let made = run(folder.path(), &["token", "create", "backup"], "");
     assert_eq!(made.status.code(), Some(0));
@@ -140,6 +140,15 @@ async fn a_token_is_printed_alone_and_opens_the_api() {
     };
     assert_eq!(ask(&token).await, 200);
     assert_eq!(ask("wrong").await, 401);
+
+    let listed = run(folder.path(), &["token", "list"], "");
+    let line = text(&listed.stdout);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.starts_with("backup\t") && !line.contains("never") && !line.contains(&token), "{line}");
+    assert_eq!(run(folder.path(), &["token", "revoke", "other"], "").status.code(), Some(1));
+    assert_eq!(run(folder.path(), &["token", "revoke", "backup"], "").status.code(), Some(0));
+    assert_eq!(ask(&token).await, 401);
+    assert_eq!(text(&run(folder.path(), &["token", "list"], "").stdout), "");
 }
 
 #[actix_web::test]

@@ -67,8 +67,7 @@ pub fn no_cookie(tls: bool) -> Cookie<'static> {
 /// The database does not answer.
 pub async fn identify(request: &HttpRequest, store: &Store, tls: bool) -> Result<Caller, StoreError> {
     if let Some(text) = bearer(request) {
-        let name = store.token_name(&token::hash(&text)).await?;
-        return Ok(name.map_or(Caller::Stranger { session_ended: false }, Caller::Program));
+        return program(&token::hash(&text), store).await;
     }
     let Some(cookie) = request.cookie(cookie_name(tls)) else {
         return Ok(Caller::Stranger { session_ended: false });
@@ -85,6 +84,20 @@ pub async fn identify(request: &HttpRequest, store: &Store, tls: bool) -> Result
         tracing::warn!(%error, "the use of a session could not be noted: {error}");
     }
     Ok(Caller::Browser(LoggedIn { token, session }))
+}
+
+async fn program(token: &TokenHash, store: &Store) -> Result<Caller, StoreError> {
+    let Some(known) = store.token(token).await? else {
+        return Ok(Caller::Stranger { session_ended: false });
+    };
+    let now = Timestamp::now();
+    if known.last_used.is_none_or(|used| now.duration_since(used) > TOUCH_AFTER)
+        && let Err(error) = store.touch_token(token, now).await
+    {
+        // as with sessions
+        tracing::warn!(%error, "the use of token {:?} could not be noted: {error}", known.name);
+    }
+    Ok(Caller::Program(known.name))
 }
 
 fn bearer(request: &HttpRequest) -> Option<String> {

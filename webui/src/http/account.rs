@@ -40,6 +40,29 @@ pub(super) async fn change_in_settings(
     show_settings(&state, &caller, &Kept::default(), Some(outcome)).await
 }
 
+#[derive(Deserialize)]
+pub(super) struct Revoke {
+    #[serde(default)]
+    csrf: String,
+    /// The token's name.
+    #[serde(default)]
+    revoke: String,
+}
+
+pub(super) async fn revoke_token(
+    state: web::Data<State>,
+    caller: LoggedIn,
+    asked: web::Form<Revoke>,
+) -> Result<HttpResponse, HttpError> {
+    check_form(&caller, &asked.csrf)?;
+    let (user, name) = (&caller.session.user, &asked.revoke);
+    // one that is gone already is what was asked for
+    if state.store.revoke_token(name).await? {
+        tracing::info!(user, name, "{user} revoked token {name:?}");
+    }
+    Ok(redirect("/settings"))
+}
+
 pub(super) async fn welcome(state: web::Data<State>, caller: LoggedIn) -> Result<HttpResponse, HttpError> {
     state.store.end_first_login(caller.session.account_id).await?;
     Ok(show_welcome(&state, &caller, None).await)
@@ -105,6 +128,7 @@ async fn show_settings(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         retention: retention_lines(state),
         database_bytes: state.store.used_bytes().await?,
+        tokens: state.store.tokens().await?,
     };
     Ok(page(outcome, pages::settings::page(&view).into_string()))
 }

@@ -60,6 +60,7 @@ fn routes(service: &mut web::ServiceConfig) {
         .route("/history", web::get().to(pages::history))
         .route("/alerts", web::get().to(pages::alerts))
         .service(web::resource("/settings").get(account::settings).post(account::change_in_settings))
+        .route("/settings/tokens", web::post().to(account::revoke_token))
         .service(web::resource("/welcome").get(account::welcome).post(account::change_in_welcome))
         .service(web::resource("/login").get(login::form).post(login::submit))
         .route("/logout", web::post().to(login::logout))

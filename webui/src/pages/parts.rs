@@ -143,3 +143,8 @@ pub(super) fn more() -> Markup {
         }
     }
 }
+
+/// In the machine's time zone once the script has run.
+pub(super) fn moment(time: jiff::Timestamp) -> Markup {
+    html! { time data-moment datetime=(time) { (time) } }
+}

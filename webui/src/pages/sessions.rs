@@ -5,7 +5,7 @@ use weir_shared::report::{Ranked, RxTx};
 use weir_shared::session::{LONGEST_NAME, Session};
 
 use super::layout::{Frame, Section, framed, linked};
-use super::parts::{card_head, in_mark, out_mark};
+use super::parts::{card_head, in_mark, moment, out_mark};
 use super::view::{Link, SessionsView, Shell};
 
 const FRAME: Frame<'_> = Frame {
@@ -177,9 +177,4 @@ fn figures(traffic: &RxTx) -> Markup {
 /// The script puts the unit; without it the number stands as it is.
 fn bytes(count: u64) -> Markup {
     html! { span data-bytes=(count) { (count) " bytes" } }
-}
-
-/// In the machine's time zone once the script has run.
-fn moment(time: jiff::Timestamp) -> Markup {
-    html! { time data-moment datetime=(time) { (time) } }
 }

@@ -2,7 +2,7 @@
 use maud::{Markup, html};
 
 use super::layout::{Frame, Section, framed};
-use super::parts::{Field, field};
+use super::parts::{Field, field, moment};
 use super::view::{PasswordOutcome, SettingsView, Shell};
 
 const FRAME: Frame<'_> =
@@ -26,6 +26,7 @@ pub fn page(view: &SettingsView) -> Markup {
                 }
             }
             div.column {
+                (tokens(view))
                 section.card {
                     div.head { h2 { "History" } }
                     dl {
@@ -47,6 +48,31 @@ pub fn page(view: &SettingsView) -> Markup {
         }
     };
     framed(&view.shell, &FRAME, &content)
+}
+
+fn tokens(view: &SettingsView) -> Markup {
+    html! {
+        section.card {
+            div.head { h2 { "Tokens for the JSON API" } }
+            p.dim { "Made on this machine by " code { "weir-webui token create NAME" } "; each is shown only then." }
+            @if view.tokens.is_empty() { p { "There are none." } }
+            @for token in &view.tokens {
+                form method="post" action="/settings/tokens" {
+                    input type="hidden" name="csrf" value=(view.shell.csrf);
+                    input type="hidden" name="revoke" value=(token.name);
+                    p {
+                        b { (token.name) } ", created " (moment(token.created)) ", "
+                        @match token.last_used {
+                            Some(used) => { "last used " (moment(used)) }
+                            None => { "never used" }
+                        }
+                        " "
+                        button type="submit" aria-label={ "Revoke " (token.name) } { "Revoke" }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Posts `csrf`, `current`, `new` and `repeat` to `action`.

@@ -14,6 +14,7 @@ use super::{
     alerts, assets, error, flows, history, hosts, login, overview, packets, processes, sessions, settings,
     welcome,
 };
+use crate::store::tokens::ApiToken;
 
 const HOSTILE: &str = "\"><img src=x onerror=alert(1)>";
 
@@ -118,6 +119,7 @@ fn pages() -> Vec<(&'static str, String)> {
         version: HOSTILE.to_owned(),
         retention: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
         database_bytes: 1,
+        tokens: vec![ApiToken { name: HOSTILE.to_owned(), created: Timestamp::UNIX_EPOCH, last_used: None }],
     };
     let welcome_view = WelcomeView { shell: shell(), interfaces: vec![interface()], outcome: None };
     let login_view = LoginView {

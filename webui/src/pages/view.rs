@@ -1,5 +1,6 @@
 //! What the handlers hand to the pages: facts, already read. Figures that change by the second are not among them; the
 //! page's script takes those from `/ws/live` and `/api/v1`.
+use crate::store::tokens::ApiToken;
 use jiff::Timestamp;
 use weir_shared::health::{Attribution, CaptureState, Degraded, InterfaceInfo};
 use weir_shared::session::Session;
@@ -100,6 +101,8 @@ pub struct SettingsView {
     pub retention: Vec<(String, String)>,
     /// Of the database on disk.
     pub database_bytes: u64,
+    /// For the JSON API, by name.
+    pub tokens: Vec<ApiToken>,
 }
 
 /// The page after the first log-in.

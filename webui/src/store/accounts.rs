@@ -1,4 +1,4 @@
-//! Accounts, their sessions, and API tokens. Of tokens only hashes come here.
+//! Accounts, their sessions, and settings. Of tokens only hashes come here.
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 
@@ -198,29 +198,6 @@ impl Store {
             .await?;
         transaction.commit().await?;
         Ok(done.rows_affected())
-    }
-
-    /// False where the name is taken.
-    pub async fn add_token(&self, name: &str, token: &TokenHash) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let done = sqlx::query(
-            "INSERT INTO api_token (name, token_hash, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(name)
-        .bind(token.as_slice())
-        .bind(Timestamp::now().as_millisecond())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// The name of an API token.
-    pub async fn token_name(&self, token: &TokenHash) -> Result<Option<String>, StoreError> {
-        Ok(sqlx::query_scalar("SELECT name FROM api_token WHERE token_hash = ?1")
-            .bind(token.as_slice())
-            .fetch_optional(&self.readers)
-            .await?)
     }
 }
 

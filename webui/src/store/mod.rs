@@ -19,6 +19,7 @@ pub(crate) mod scope;
 mod search;
 pub mod series;
 pub mod sessions;
+pub mod tokens;
 mod write;
 
 use std::path::PathBuf;
