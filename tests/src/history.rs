@@ -11,7 +11,7 @@ pub struct History {
     pub journal_id: String,
     /// The last sequence that counts as stored.
     pub position: i64,
-    /// Of windows, alerts and gaps; one that stands twice is in `doubled`.
+    /// Of windows, alerts, events and gaps; one that stands twice is in `doubled`.
     pub sequences: BTreeSet<i64>,
     pub doubled: Vec<i64>,
     /// Start of each window in milliseconds since 1970, in order of their sequence.
@@ -35,7 +35,7 @@ impl History {
         let position = sqlx::query("SELECT journal_id, sequence FROM journal_position");
         let position = position.fetch_one(&mut *connection).await?;
         let mut history = Self { journal_id: position.get(0), position: position.get(1), ..Self::default() };
-        for table in ["traffic_window", "alert", "gap"] {
+        for table in ["traffic_window", "alert", "event", "gap"] {
             // the names are from the list above, not from outside
             let query = format!("SELECT sequence FROM {table} WHERE journal_id = ? AND sequence IS NOT NULL");
             let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(&history.journal_id);
