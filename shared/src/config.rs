@@ -64,6 +64,7 @@ pub fn environment() -> BTreeMap<String, String> {
 /// or variable, key, value and what is allowed.
 pub fn load<T: DeserializeOwned>(sources: &Sources<'_>) -> Result<Loaded<T>, ConfigError> {
     let file = sources.file.map(read).transpose()?;
+    refuse_one_underscore(sources)?;
     let origins = Origins { file, variables: variables(sources) };
     let merged = merge(sources, &origins).map_err(|error| origins.explain(&error, None))?;
     let values = merged
@@ -109,6 +110,35 @@ fn variables(sources: &Sources<'_>) -> BTreeMap<String, String> {
         Some((key, name.clone()))
     })
     .collect()
+}
+
+/// A variable that would set a key with a default, were its sections parted by two underscores, sets nothing and says so.
+fn refuse_one_underscore(sources: &Sources<'_>) -> Result<(), ConfigError> {
+    let prefix = format!("{}_", sources.prefix);
+    let read_as_one = |text: &str| text.to_uppercase().replace('.', "_");
+    let defaults: toml::Table = toml::from_str(sources.defaults).unwrap_or_default();
+    let mut keys = Vec::new();
+    keys_of("", &defaults, &mut keys);
+    for name in sources.environment.keys() {
+        let rest = name.strip_prefix(&prefix).filter(|rest| !rest.starts_with('_'));
+        let key = rest.and_then(|rest| keys.iter().find(|key| read_as_one(key) == rest.replace("__", "_")));
+        if let Some(key) = key {
+            let meant = format!("{}__{}", sources.prefix, key.to_uppercase().replace('.', "__"));
+            return Err(ConfigError::OneUnderscore { name: name.clone(), meant });
+        }
+    }
+    Ok(())
+}
+
+/// All keys below, as `section.name`.
+fn keys_of(section: &str, table: &toml::Table, keys: &mut Vec<String>) {
+    for (name, value) in table {
+        let key = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
+        match value {
+            toml::Value::Table(table) => keys_of(&key, table, keys),
+            _ => keys.push(key),
+        }
+    }
 }
 
 fn merge(sources: &Sources<'_>, origins: &Origins) -> Result<Config, ::config::ConfigError> {

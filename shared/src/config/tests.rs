@@ -72,6 +72,21 @@ fn without_a_file_the_defaults_run() {
 }
 
 #[test]
+fn a_variable_with_one_underscore_is_refused_and_others_that_begin_alike_are_none_of_ours() {
+    for name in ["WEIR_COLLECTOR_CAPTURE_WINDOW_SECONDS", "WEIR_COLLECTOR_CAPTURE__WINDOW_SECONDS"] {
+        assert_eq!(
+            load_with(None, &[(name, "3")]).unwrap_err(),
+            format!(
+                "environment variable {name} sets nothing: sections are parted by two underscores; \
+                 did you mean WEIR_COLLECTOR__CAPTURE__WINDOW_SECONDS?"
+            )
+        );
+    }
+    let loaded = load_with(None, &[("WEIR_COLLECTOR_PORT", "1"), ("WEIR_COLLECTORS", "1")]).unwrap();
+    assert_eq!(loaded.values.capture.window_seconds, 10);
+}
+
+#[test]
 fn the_environment_wins_over_the_file_and_that_over_the_defaults() {
     let file = "[capture]\nwindow_seconds = 5\nsnap_length = \"whole\"\n[[webhook]]\nurl = \"http://a\"\n";
     let variables = [
