@@ -228,7 +228,7 @@ impl Engine {
     pub(super) fn processes(&mut self) -> Vec<ProcessFacts> {
         let elapsed = self.owners.looked.replace(Instant::now()).map(|looked| looked.elapsed());
         let seconds = elapsed.map_or(1, |elapsed| (elapsed + TICK / 2).as_secs());
-        let recent = self.traffic.take_recent_of_owners(seconds);
+        let recent = self.traffic.take_recent(seconds);
         let Some(elapsed) = elapsed.filter(|elapsed| *elapsed >= SHORTEST) else { return Vec::new() };
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(1_000).max(1);
         let rate = |bytes: u64| bytes.saturating_mul(1_000) / millis;

@@ -118,6 +118,11 @@ impl<V: Default> ByAddress<V> {
         Some(&mut row.value)
     }
 
+    /// The value in a row: another address's than before where that made room.
+    pub(crate) fn value_at(&mut self, row: u32) -> Option<&mut V> {
+        self.rows.get_mut(row as usize).map(|row| &mut row.value)
+    }
+
     fn insert(&mut self, number: u128, hash_of_number: u64) -> u32 {
         self.seen += 1;
         let row = Row { number, value: V::default(), used: false };

@@ -239,7 +239,7 @@ fn hosts_of(
     rows: usize,
 ) -> Ranked<weir_shared::report::HostRow> {
     let window = interface.window;
-    let mut all: Vec<_> = hosts::select(&interface.hosts, move |_, host| host.window == window).collect();
+    let mut all: Vec<_> = interface.hosts.select(move |_, host| host.window == window).collect();
     let known = all.len();
     rank::first(&mut all, rows, |a, b| by_bytes(&a.1.grown, &b.1.grown).then_with(|| a.0.cmp(&b.0)));
     let shown = all.iter().map(|(_, host)| host.grown).fold(RxTx::default(), plus);

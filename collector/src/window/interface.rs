@@ -194,15 +194,12 @@ impl Capture {
             let said = Said {
                 grown: mirror::grown(&row),
                 window: interface.window,
-                time,
                 first_seen: identity.first_seen,
                 last_seen: flow.last_seen,
                 protocols: protocols(&identity, flow.application),
                 seconds,
             };
-            if let Some(host) = interface.hosts.value(remote) {
-                host.add(&said);
-            }
+            interface.hosts.add(remote, &said);
             self.addresses.flow(identity.initiator, identity.responder, row.forward, row.backward);
         }
         self.credit(interface, &row, (time, is_new, seconds), owning);
@@ -231,15 +228,12 @@ impl Capture {
             let said = Said {
                 grown,
                 window: interface.window,
-                time: self.time,
                 first_seen: self.window_start,
                 last_seen: self.time,
                 protocols: sum.protocols,
                 seconds: self.late.seconds(),
             };
-            if let Some(host) = interface.hosts.value(*address) {
-                host.add(&said);
-            }
+            interface.hosts.add(*address, &said);
         }
         self.credit_sums(interface, record, owning);
     }

@@ -10,7 +10,7 @@ use super::hosts::{self, Host};
 use super::interface::{Capture, Interface};
 use super::mirror::Flow;
 use super::names::Names;
-use super::rate::Rate;
+use super::rate::{Look, Rate};
 use super::{minus, plus, rank};
 use crate::attribution::{Directory, OwnerId};
 
@@ -18,17 +18,17 @@ use crate::attribution::{Directory, OwnerId};
 const RECENT: u64 = 15_000_000_000;
 
 pub(super) fn live_hosts(
-    capture: &Capture,
-    interface: &Interface,
+    (capture, interface): (&Capture, &Interface),
     names: &Names,
     rows: usize,
+    look: Look,
 ) -> Ranked<HostRow> {
     let now = capture.time;
-    let recent = hosts::select(&interface.hosts, move |_, host| host.last_seen.saturating_add(RECENT) >= now);
+    let recent = interface.hosts.select(move |_, host| host.last_seen.saturating_add(RECENT) >= now);
     let all = fastest(
         recent,
         |(_, host)| &host.rate,
-        now,
+        look.time(),
         rows,
         |a, b| {
             let by_total = hosts::bytes(&b.1.total).cmp(&hosts::bytes(&a.1.total));
@@ -107,19 +107,17 @@ fn contains(search: &str, text: impl Fn() -> [String; 2], name: &str) -> bool {
 
 pub(super) fn hosts<'a>(
     interfaces: impl Iterator<Item = (&'a String, &'a Interface)>,
-    names: &Names,
+    (names, look): (&Names, Look),
     search: &str,
     rows: usize,
     total: RxTx,
 ) -> Ranked<HostRow> {
     let search = search.to_ascii_lowercase();
-    let mut now = 0;
     let mut all: Vec<(&String, IpAddr, &Host)> = Vec::new();
     let mut known = 0;
     for (name, interface) in interfaces {
         known += interface.hosts.rows().len();
-        now = now.max((interface.last_second().0 + 1) * 1_000_000_000);
-        let found = hosts::select(&interface.hosts, |address, _| {
+        let found = interface.hosts.select(|address, _| {
             contains(&search, || [address.to_string(), String::new()], names.of(address))
         });
         all.extend(found.map(|(address, host)| (name, address, host)));
@@ -129,7 +127,7 @@ pub(super) fn hosts<'a>(
     });
     let shown = all.iter().map(|(_, _, host)| host.total).fold(RxTx::default(), plus);
     let row = |(name, address, host): &(&String, IpAddr, &Host)| {
-        host.row(name, *address, names.of(address), (host.total, host.rate.at(now)))
+        host.row(name, *address, names.of(address), (host.total, host.rate.at(look.time())))
     };
     let list: Vec<_> = all.iter().map(row).collect();
     ranked(list, known, minus(total, shown))

@@ -32,8 +32,8 @@ pub use crediting::OpenEnd;
 use crediting::Owning;
 use interface::{Capture, Interface};
 use names::Names;
-use owners::Look;
 use pending::Pending;
+use rate::Look;
 
 /// Bounds of what is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub struct Traffic {
     interfaces: BTreeMap<String, Interface>,
     names: Names,
     owning: Owning,
-    /// At what owners moved, the last.
+    /// At what owners and hosts moved, the last.
     look: Look,
     pending: Pending,
 }
@@ -247,7 +247,7 @@ impl Traffic {
     /// By recent rate, then bytes.
     pub fn live_hosts(&self, id: u16, rows: usize) -> Ranked<HostRow> {
         self.interface(id)
-            .map(|(capture, interface)| lists::live_hosts(capture, interface, &self.names, rows))
+            .map(|(capture, interface)| lists::live_hosts((capture, interface), &self.names, rows, self.look))
             .unwrap_or_default()
     }
 
@@ -270,7 +270,7 @@ impl Traffic {
     pub fn hosts(&self, interface: &str, search: &str, rows: usize) -> Ranked<HostRow> {
         let wanted = self.interfaces.iter().filter(|(name, _)| interface.is_empty() || *name == interface);
         let all = wanted.clone().map(|(name, _)| self.captured(name)).fold(RxTx::default(), plus);
-        lists::hosts(wanted, &self.names, search, rows, all)
+        lists::hosts(wanted, (&self.names, self.look), search, rows, all)
     }
 
     /// Likewise; flows that ended long ago are among the others.

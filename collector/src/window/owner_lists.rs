@@ -145,12 +145,13 @@ impl Traffic {
         self.owning.session = NO_SESSION;
     }
 
-    /// What each owner moved since the last call, so many seconds ago, over the interfaces that count. Owners' rates go by
-    /// what is taken here.
-    pub fn take_recent_of_owners(&mut self, seconds: u64) -> HashMap<OwnerId, RxTx> {
+    /// What each owner moved since the last call, so many seconds ago, over the interfaces that count. Rates of owners and
+    /// hosts go by what is taken here.
+    pub fn take_recent(&mut self, seconds: u64) -> HashMap<OwnerId, RxTx> {
         self.look = self.look.next(seconds);
         let mut recent: HashMap<OwnerId, RxTx> = HashMap::new();
         for interface in self.interfaces.values_mut() {
+            interface.hosts.look(self.look);
             let counts = interface.in_owner_totals;
             for (owner, moved) in interface.owners.take_recent(self.look).filter(|_| counts) {
                 *recent.entry(owner).or_default() += moved;

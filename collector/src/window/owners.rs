@@ -3,7 +3,7 @@ use hashbrown::HashMap;
 use weir_shared::process::{MatchQuality, OwnerRow};
 use weir_shared::report::{Others, Ranked, RxTx};
 
-use super::rate::Rate;
+use super::rate::{Look, Rate};
 use super::{count, hosts, plus, rank, rate, timestamp};
 use crate::attribution::{Directory, OwnerId};
 use crate::flows::protocols::Protocols;
@@ -79,27 +79,6 @@ pub(super) struct Said {
     pub seconds: u64,
 }
 
-/// The engine looks at what owners moved once a second, when that is told: what comes between is no whole second's.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Look {
-    /// Of all looks.
-    all_seconds: u64,
-    /// Since the look before.
-    seconds: u64,
-}
-
-impl Look {
-    pub(super) fn next(self, seconds: u64) -> Self {
-        let seconds = seconds.max(1);
-        Self { all_seconds: self.all_seconds.saturating_add(seconds), seconds }
-    }
-
-    /// Of a timeline that clocks do not move, in nanoseconds: the middle of a second.
-    pub(super) fn time(self) -> u64 {
-        self.all_seconds.saturating_mul(1_000_000_000).saturating_add(500_000_000)
-    }
-}
-
 /// A session's number where none runs.
 pub(super) const NO_SESSION: u64 = 0;
 
@@ -156,11 +135,7 @@ impl Owners {
     /// What each moved in the seconds of a look, by which rates go.
     pub(super) fn take_recent(&mut self, look: Look) -> impl Iterator<Item = (OwnerId, RxTx)> {
         let moving = self.accounts.iter_mut().filter(|(_, account)| !account.recent.is_zero());
-        moving.map(move |(owner, account)| {
-            let recent = std::mem::take(&mut account.recent);
-            account.rate.add(&rate::in_a_second(&recent, look.seconds), look.time());
-            (*owner, recent)
-        })
+        moving.map(move |(owner, account)| (*owner, account.rate.look(&mut account.recent, look)))
     }
 
     pub(super) fn forgotten(&self) -> Forgotten {

@@ -22,6 +22,27 @@ pub(super) struct Rate {
     second: u64,
 }
 
+/// The engine looks at what moved once a second, when that is told: what comes between is no whole second's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look {
+    /// Of all looks.
+    all_seconds: u64,
+    /// Since the look before.
+    seconds: u64,
+}
+
+impl Look {
+    pub(super) fn next(self, seconds: u64) -> Self {
+        let seconds = seconds.max(1);
+        Self { all_seconds: self.all_seconds.saturating_add(seconds), seconds }
+    }
+
+    /// Of a timeline that clocks do not move, in nanoseconds: the middle of a second.
+    pub(super) fn time(self) -> u64 {
+        self.all_seconds.saturating_mul(1_000_000_000).saturating_add(500_000_000)
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a smoothed rate")]
 fn float(number: u64) -> f64 {
     number as f64
@@ -70,6 +91,13 @@ impl Rate {
             *level = *level * kept + single(float(part)) * new;
         }
         self.second = now;
+    }
+
+    /// Takes what moved since the look before, and gives it.
+    pub(super) fn look(&mut self, recent: &mut RxTx, look: Look) -> RxTx {
+        let recent = std::mem::take(recent);
+        self.add(&in_a_second(&recent, look.seconds), look.time());
+        recent
     }
 
     /// How long ago something was told.

@@ -70,7 +70,7 @@ impl Second {
         self.number += 1;
         self.pipeline.reached(START + self.number * SECOND);
         self.tell(usize::MAX);
-        let recent = self.traffic.take_recent_of_owners(1).into_iter().collect();
+        let recent = self.traffic.take_recent(1).into_iter().collect();
         [recent, std::mem::take(&mut self.moved)]
     }
 
@@ -135,7 +135,7 @@ fn a_program_that_opens_flows_faster_than_they_are_told_has_its_true_rate() {
         second.pipeline.reached(START + second.number * SECOND);
         let ends_window = number == 9;
         second.tell(if ends_window { usize::MAX } else { 4 });
-        let recent = second.traffic.take_recent_of_owners(1);
+        let recent = second.traffic.take_recent(1);
         assert_eq!(recent[&owner(MANY)].tx.bytes, 5_000 * 200, "second {number}");
     }
     assert!(second.waiting >= 9, "all was told");
@@ -235,7 +235,7 @@ fn where_growth_goes_on_while_it_is_told_nothing_counts_twice() {
         second.number += 1;
         second.pipeline.reached(START + second.number * SECOND);
         second.tell(if number % 3 == 0 { 2 } else { usize::MAX });
-        let recent = second.traffic.take_recent_of_owners(1);
+        let recent = second.traffic.take_recent(1);
         let recent = recent.get(&owner(MANY)).map_or(0, |moved| moved.tx.bytes);
         live += recent;
         assert!(live <= truth && recent <= 3 * now, "{recent} in second {number}, {live} of {truth}");
@@ -274,10 +274,10 @@ fn at_a_windows_end_rates_do_not_wait_for_all_of_it_to_be_told() {
         second.number += 1;
         second.pipeline.reached(START + second.number * SECOND);
         second.tell(5);
-        let recent = second.traffic.take_recent_of_owners(1)[&owner(MANY)];
+        let recent = second.traffic.take_recent(1)[&owner(MANY)];
         assert_eq!(recent, second.moved.remove(&owner(MANY)).unwrap(), "window {}", number / 10);
         second.tell(usize::MAX);
-        let later = second.traffic.take_recent_of_owners(1).values().map(|moved| moved.tx.bytes).sum::<u64>();
+        let later = second.traffic.take_recent(1).values().map(|moved| moved.tx.bytes).sum::<u64>();
         assert_eq!(later, 0, "it was told twice");
     }
 }
