@@ -38,7 +38,9 @@ pub enum ConfigError {
     Syntax { path: PathBuf, line: Option<usize>, problem: String },
     #[error("{origin}: unknown key `{key}`{}", suggestion(key, known))]
     UnknownKey { origin: Origin, key: String, known: Vec<String> },
-    #[error("environment variable {name} sets nothing: sections are parted by two underscores; did you mean {meant}?")]
+    #[error(
+        "environment variable {name} sets nothing: sections are parted by two underscores; did you mean {meant}?"
+    )]
     OneUnderscore { name: String, meant: String },
     #[error("{origin}: `{key}` is {value}; allowed: {allowed}")]
     Value { origin: Origin, key: String, value: String, allowed: String },
