@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use shared::client::ClientError;
-use shared::error::{ErrorChain, exit};
+use shared::error::{ErrorChain, complain, exit};
 use weir_shared as shared;
 
 fn main() -> ExitCode {
@@ -32,7 +32,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if error.chain().filter_map(|cause| cause.downcast_ref()).any(broken_pipe) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("weir: {}", shared::text::escape(&ErrorChain(error.as_ref()).to_string()));
+    complain(format_args!("weir: {}", shared::text::escape(&ErrorChain(error.as_ref()).to_string())));
     let usage = error.chain().any(|cause| {
         cause.is::<args::UsageError>() || cause.downcast_ref().is_some_and(ClientError::is_usage)
     });

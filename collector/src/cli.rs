@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use shared::error::{ErrorChain, exit};
+use shared::error::{ErrorChain, complain, exit};
 use shared::telemetry::LogLevel;
 use weir_shared as shared;
 
@@ -81,8 +81,8 @@ impl Arguments {
     pub fn run(self) -> ExitCode {
         match self.command {
             Some(Command::Replay(_)) if self.common.captures() => {
-                eprintln!(
-                    "weir-collector: --interface, --state, --socket and --control-socket do not go with replay"
+                complain(
+                    "weir-collector: --interface, --state, --socket and --control-socket do not go with replay",
                 );
                 ExitCode::from(exit::USAGE)
             }
@@ -145,7 +145,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    eprintln!("weir-collector: {}", ErrorChain(error));
+    complain(format_args!("weir-collector: {}", ErrorChain(error)));
     ExitCode::from(code)
 }
 

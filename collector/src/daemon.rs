@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use shared::config::ConfigError;
-use shared::error::{ErrorChain, exit};
+use shared::error::{ErrorChain, complain, exit};
 use shared::socket::{SocketError, SocketGroup};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -77,7 +77,7 @@ pub fn main(common: &Common) -> ExitCode {
     match run(common) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("weir-collector: {}", ErrorChain(&failure));
+            complain(format_args!("weir-collector: {}", ErrorChain(&failure)));
             ExitCode::from(failure.exit_code())
         }
     }

@@ -1,6 +1,7 @@
 //! How an error is printed: once, at the edge, with everything that caused it.
 use std::error::Error;
 use std::fmt;
+use std::io::Write as _;
 
 /// Prints an error and its sources, parted by colons: `cannot open eth0: Operation not permitted`. A source that its
 /// error already ends with is not said twice.
@@ -22,6 +23,11 @@ impl fmt::Display for ErrorChain<'_> {
         }
         Ok(())
     }
+}
+
+/// A line on standard error. That nobody is left to read it is no failure.
+pub fn complain(line: impl fmt::Display) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// Exit codes of every program here.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use weir_shared::config::ConfigError;
-use weir_shared::error::exit;
+use weir_shared::error::{complain, exit};
 use weir_shared::telemetry;
 use weir_webui::cli::{Arguments, Command};
 use weir_webui::config::Config;
@@ -62,6 +62,6 @@ async fn run(
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("weir-webui: {error:#}");
+    complain(format_args!("weir-webui: {error:#}"));
     ExitCode::from(code)
 }

@@ -5,6 +5,7 @@ use std::io::BufWriter;
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use shared::client::{Collector, Incoming, WatchRequest, Watched};
+use shared::error::complain;
 use shared::json::{PacketSummaryDocument, packet_summary_document};
 use shared::packets::{PacketHeader, PacketSummary};
 use shared::text::escape;
@@ -110,10 +111,10 @@ impl PacketList<'_> {
         if let Some(file) = self.file {
             let left_out = file.finish().context("cannot write the capture file")?;
             if left_out > 0 {
-                eprintln!(
+                complain(format_args!(
                     "weir: {left_out} packets of another link type are not in the file, which has one; choose with \
                      --interface"
-                );
+                ));
             }
         }
         // what the collector kept back, and what was on its way when the list ended

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use shared::config::ConfigError;
+use shared::error::complain;
 use weir_shared as shared;
 
 use crate::capture::file::{CaptureFile, FileError, Packet};
@@ -68,16 +69,16 @@ enum ReplayError {
 /// says anything about a file.
 pub fn run(options: &Options, config: Option<&Path>) -> ExitCode {
     if options.alerts.is_some() || options.reputation.is_some() {
-        eprintln!("weir-collector: --alerts and --reputation are not in this version");
+        complain("weir-collector: --alerts and --reputation are not in this version");
         return ExitCode::from(2);
     }
     match replay(options, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("weir-collector: {error}");
+            complain(format_args!("weir-collector: {error}"));
             let mut source = std::error::Error::source(&error);
             while let Some(cause) = source {
-                eprintln!("  because: {cause}");
+                complain(format_args!("  because: {cause}"));
                 source = cause.source();
             }
             let wrong_use = matches!(error, ReplayError::Filter { .. } | ReplayError::Config(_));

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::prctl;
 use nix::unistd::Pid;
+use weir_shared::error::complain;
 
 use super::outbox::{LinkError, Outbox};
 use super::owners::{Handed, Owners};
@@ -67,7 +68,7 @@ impl From<RecordError> for WorkerError {
 /// where the sandbox could not be set up.
 pub fn main(parent: Option<&str>, owners: Option<&str>) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        eprintln!("weir-collector: capture worker: {panic}");
+        complain(format_args!("weir-collector: capture worker: {panic}"));
         std::process::abort(); // the collector starts another; a half-known state is worth nothing
     }));
     match work(parent, owners) {
@@ -75,7 +76,7 @@ pub fn main(parent: Option<&str>, owners: Option<&str>) -> ExitCode {
         Err(error) => {
             let source =
                 std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-            eprintln!("weir-collector: capture worker: {error}{source}");
+            complain(format_args!("weir-collector: capture worker: {error}{source}"));
             ExitCode::from(if matches!(error, WorkerError::Sandbox(_)) { 78 } else { 1 })
         }
     }
