@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use weir_tests::lab::Lab;
 use weir_tests::process::{Running, children};
-use weir_tests::program::{must, program};
+use weir_tests::program::{must, program, run};
 use weir_tests::terminal::Terminal;
 use weir_tests::wait::until;
 
@@ -93,6 +93,29 @@ fn the_terminal_is_restored_on_every_way_out() {
         nix::sys::signal::kill(desk.top_pid(), signal).expect("a signal");
         desk.is_back();
     }
+}
+
+/// Runs its arguments on a terminal that is not their session's, so that no signal comes when it goes, and takes it away.
+const TERMINAL_THAT_GOES: &str = "
+import fcntl, os, pty, struct, subprocess, sys, termios
+ours, theirs = pty.openpty()
+fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+top = subprocess.Popen(sys.argv[1:], stdin=theirs, stdout=theirs, stderr=theirs)
+os.close(theirs)
+shown = b''
+while b'received' not in shown: shown += os.read(ours, 4096)
+os.close(ours)
+print(top.wait(20))";
+
+#[test]
+fn it_ends_with_its_terminal() {
+    let mut lab = Lab::new();
+    lab.start_collector();
+    let mut command = lab.network.inside(&PathBuf::from("timeout"));
+    command.args(["60", "python3", "-c", TERMINAL_THAT_GOES]).env("TERM", "xterm-256color");
+    command.arg(program("weir")).arg("--socket").arg(lab.socket()).arg("top");
+    let said = run(&mut command);
+    assert_eq!((said.code, said.out.trim()), (0, "0"), "{}", said.err);
 }
 
 #[test]

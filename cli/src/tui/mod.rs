@@ -1,5 +1,6 @@
 //! `weir top`: who uses the network now, on a terminal. One loop owns the state; keys, the collector's messages and the
 //! clock come to it, and it asks in tasks, so that nothing it waits for holds up a key.
+mod hangup;
 mod input;
 mod link;
 mod lists;
@@ -20,6 +21,7 @@ use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use nix::poll::PollTimeout;
 use shared::client::Collector;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -49,6 +51,7 @@ pub(crate) async fn run(collector: Collector, arguments: &Arguments, top: &Top) 
         return Err(UsageError::NoTerminal.into());
     }
     check_interface(&collector, arguments.interface.as_deref()).await?;
+    hangup::ends_the_program().context("cannot watch the terminal")?;
     let interval = SignedDuration::try_from(top.interval.0)?;
     let mut state = State::new(Timestamp::now(), TimeZone::system(), interval);
     state.units = arguments.units;
@@ -67,6 +70,9 @@ pub(crate) async fn run(collector: Collector, arguments: &Arguments, top: &Top) 
     };
     let ended = app.follow(messages, top.interval.0.min(SLOWEST_TICK)).await;
     link.abort();
+    if hangup::is_gone(PollTimeout::ZERO) {
+        hangup::end();
+    }
     drop(app);
     ended
 }
