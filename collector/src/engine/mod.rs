@@ -186,13 +186,15 @@ impl Engine {
         let mut tick = Instant::now();
         while !self.stopping {
             let mut wait = tick.saturating_duration_since(Instant::now());
-            wait = self.owners.patience().map_or(wait, |patience| wait.min(patience));
+            let patience = [self.owners.patience(), self.watches.patience()];
+            wait = patience.into_iter().flatten().fold(wait, Duration::min);
             match inputs.recv_timeout(wait) {
                 Ok(input) => self.take(input),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.find_owners();
+            self.name_packets();
             if Instant::now() >= tick {
                 self.tick();
                 tick = Instant::now() + until_tick(Timestamp::now());

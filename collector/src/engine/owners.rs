@@ -2,17 +2,15 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use hashbrown::{HashMap, HashSet};
-use shared::process::{MatchQuality, OwnerReference};
+use hashbrown::HashSet;
+use shared::process::MatchQuality;
 use weir_shared as shared;
 
 use super::{Engine, TICK};
 use crate::attribution::{Attribution, Directory, Lookup, OwnerId, OwnerNews, ebpf};
 use crate::detect::ProcessFacts;
 use crate::window::OpenEnd;
-use crate::window::owner_lists::{Held, Tuple};
 use crate::worker::owners::numbers::OwnerRecord;
-use crate::worker::packets::PacketLine;
 
 /// A shorter tick says nothing about a rate.
 const SHORTEST: Duration = Duration::from_millis(200);
@@ -202,26 +200,6 @@ impl Engine {
         }
         let owner = self.owners.attribution.unknown(reason);
         self.traffic.assign(end, owner, MatchQuality::Unknown);
-    }
-
-    /// Who sent, or is sent, each packet: the end that is here, the sender where both are.
-    pub(super) fn owners_of(&self, lines: &[PacketLine]) -> Vec<Option<OwnerReference>> {
-        let tuple = |line: &PacketLine| Some((line.protocol, line.source?, line.destination?));
-        let mut found: HashMap<u16, HashMap<Tuple, [Option<Held>; 2]>> = HashMap::new();
-        for line in lines {
-            if let Some(tuple) = tuple(line) {
-                found.entry(line.id).or_default().insert(tuple, [None; 2]);
-            }
-        }
-        for (capture, wanted) in &mut found {
-            self.traffic.owners_of(*capture, wanted);
-        }
-        let owner = |line: &PacketLine| {
-            let [source, destination] = found.get(&line.id)?.get(&tuple(line)?)?;
-            let (owner, quality) = (*source).or(*destination)?;
-            Some(OwnerReference { quality, ..self.directory().owner(owner).reference() })
-        };
-        lines.iter().map(owner).collect()
     }
 
     /// What each process moved since the last tick; those over the threshold are marked and told.

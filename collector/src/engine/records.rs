@@ -3,12 +3,12 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use shared::journal::JournalRecord;
-use shared::packets::PacketHeader;
 use shared::report::{Gap, KernelCounters};
 use weir_shared as shared;
 
 use super::captures::Change;
 use super::command::WatchRequest;
+use super::watches::{Line, named};
 use super::{CaptureSettings, Engine};
 use crate::capture::live::Wanted;
 use crate::flows::own::OwnAddresses;
@@ -219,17 +219,19 @@ impl Engine {
 
     fn packets(&mut self, packets: Packets) {
         let Packets { watch, lines, totals, .. } = packets;
-        if self.watches.request(watch).is_none() {
-            return;
-        }
         let name = |id| self.captures.by_id(id).map_or("", |capture| capture.name.as_str());
-        let owners = self.owners_of(&lines);
-        let lines = lines.into_iter().zip(owners).map(|(line, owner)| {
-            let interface = name(line.id);
-            PacketHeader { owner, ..line.into_header(interface) }
+        let lines = lines.into_iter().map(|line| {
+            let (flow, interface) = (line.flow(), name(line.id));
+            Line { header: line.into_header(interface), flow }
         });
         let lines = lines.collect();
-        self.watches.deliver(watch, lines, totals);
+        self.watches.take_in(watch, lines, totals, Instant::now());
+        self.name_packets();
+    }
+
+    pub(super) fn name_packets(&mut self) {
+        let Self { watches, traffic, owners, .. } = self;
+        watches.deliver(Instant::now(), |flow| named(flow, traffic, &owners.attribution));
     }
 
     pub(super) fn close_left_watches(&mut self) {

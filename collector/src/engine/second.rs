@@ -170,6 +170,7 @@ impl Engine {
                 self.worker_event(event);
             }
         }
+        self.watches.deliver_all();
         for id in self.captures.iter().filter_map(|capture| capture.id).collect::<Vec<_>>() {
             self.traffic.interface_closed(id, &self.owners.attribution);
         }

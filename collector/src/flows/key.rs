@@ -57,12 +57,17 @@ impl Key {
 
     /// The key of a flow that was told.
     pub fn of_identity(identity: &FlowIdentity) -> Self {
-        let (initiator, responder) = (bytes(identity.initiator), bytes(identity.responder));
-        let version_6 = u8::from(identity.initiator.is_ipv6());
-        let form = version_6 | if identity.kind == FlowKind::Remnant { REMNANT } else { 0 };
-        let (a, b) = ((initiator, identity.initiator_port), (responder, identity.responder_port));
+        let initiator = (identity.initiator, identity.initiator_port);
+        let key = Self::between(identity.protocol, initiator, (identity.responder, identity.responder_port));
+        let remnant = if identity.kind == FlowKind::Remnant { REMNANT } else { 0 };
+        Self { form: key.form | remnant, ..key }
+    }
+
+    /// The key of a flow between these ends.
+    pub fn between(protocol: u8, a: (IpAddr, u16), b: (IpAddr, u16)) -> Self {
+        let form = u8::from(a.0.is_ipv6());
+        let (a, b) = ((bytes(a.0), a.1), (bytes(b.0), b.1));
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        let protocol = identity.protocol;
         Self { low: low.0, high: high.0, low_port: low.1, high_port: high.1, protocol, form }
     }
 

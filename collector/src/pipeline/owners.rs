@@ -93,6 +93,11 @@ impl Pipeline {
         self.table.find(key, self.table.hash(key))
     }
 
+    /// Tells a slot's flow from those that had the slot before.
+    pub fn generation(&self, slot: u32) -> Option<u32> {
+        self.table.get(slot).map(|entry| entry.generation)
+    }
+
     /// Who holds the socket at the low, or the high, end of a flow, of all packets after this. Growth that waits to be told
     /// goes with the owner before, where there was one; else it goes with this one.
     pub fn set_owner(&mut self, slot: u32, low: bool, mark: OwnerMark) {

@@ -1,6 +1,4 @@
 //! Owners of all interfaces: who moves what now, who moved what since the start or in the session, and who is not known.
-use std::net::IpAddr;
-
 use hashbrown::{HashMap, HashSet};
 use weir_shared::process::{MatchQuality, Owner, OwnerRow};
 use weir_shared::report::{Others, Ranked, RxTx};
@@ -9,6 +7,7 @@ use super::interface::{Capture, Interface};
 use super::owners::{Account, NO_SESSION, Share};
 use super::{OpenEnd, Traffic, hosts, minus, plus, rank};
 use crate::attribution::{Directory, OwnerId, PortHold};
+use crate::worker::packets::LineFlow;
 
 /// Who moved something within so many nanoseconds is active.
 const RECENT: u64 = 5_000_000_000;
@@ -28,8 +27,6 @@ pub struct OwnerQuery<'a> {
 /// Numbers of the worker's whose meaning is kept; it remembers half as many itself.
 const MOST_TOLD: usize = 131_072;
 
-/// The IANA number of a protocol, source and destination of a packet.
-pub type Tuple = (u8, (IpAddr, u16), (IpAddr, u16));
 /// Who holds a socket, and how that is known.
 pub type Held = (OwnerId, MatchQuality);
 
@@ -113,22 +110,16 @@ impl Traffic {
         Some((capture, interface, self.owning.session))
     }
 
-    /// Fills in who holds the ends of these flows, as far as it is known: source's, then destination's.
-    pub fn owners_of(&self, capture: u16, wanted: &mut HashMap<Tuple, [Option<Held>; 2]>) {
-        let Some(capture) = self.captures.get(&capture) else { return };
-        let slots = capture.mirror.active.iter().flatten();
-        for flow in slots.filter_map(|slot| capture.mirror.get(*slot)) {
-            let identity = &flow.identity;
-            let initiator = (identity.initiator, identity.initiator_port);
-            let responder = (identity.responder, identity.responder_port);
-            let [of_initiator, of_responder] = flow.holders();
-            if let Some(found) = wanted.get_mut(&(identity.protocol, initiator, responder)) {
-                *found = [of_initiator, of_responder];
-            }
-            if let Some(found) = wanted.get_mut(&(identity.protocol, responder, initiator)) {
-                *found = [of_responder, of_initiator];
-            }
+    /// Who holds the ends of a packet's flow, as far as it is known: the source's, then the destination's. None: the flow
+    /// was not told yet, or is gone.
+    pub fn holders_of(&self, line: &LineFlow) -> Option<[Option<Held>; 2]> {
+        let flow = self.captures.get(&line.id)?.mirror.get(line.slot)?;
+        if flow.generation != line.generation {
+            return None;
         }
+        let [of_initiator, of_responder] = flow.holders();
+        let is_initiators = line.source == (flow.identity.initiator, flow.identity.initiator_port);
+        Some(if is_initiators { [of_initiator, of_responder] } else { [of_responder, of_initiator] })
     }
 
     /// A session begins with nothing.

@@ -125,6 +125,19 @@ pub struct PacketLine {
     pub destination_mac: Option<[u8; 6]>,
     pub header: Vec<u8>,
     pub link_type: i32,
+    /// Slot and generation of the packet's flow, while the worker has it.
+    pub flow: Option<(u32, u32)>,
+}
+
+/// Of a packet whose flow is known: where it is told who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineFlow {
+    /// The interface.
+    pub id: u16,
+    pub slot: u32,
+    pub generation: u32,
+    pub source: (IpAddr, u16),
+    pub direction: LineDirection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +171,11 @@ impl From<LineDirection> for Direction {
 }
 
 impl PacketLine {
+    pub fn flow(&self) -> Option<LineFlow> {
+        let (slot, generation) = self.flow?;
+        Some(LineFlow { id: self.id, slot, generation, source: self.source?, direction: self.direction })
+    }
+
     /// As a list shows it; `interface` is the name of `id`.
     pub fn into_header(self, interface: &str) -> PacketHeader {
         let endpoint = |(address, port)| Endpoint { address, port };
@@ -239,6 +257,7 @@ pub(super) mod tests {
             destination_mac: None,
             header: vec![1; MOST_HEADER_BYTES],
             link_type: 1,
+            flow: None,
         }
     }
 

@@ -222,6 +222,11 @@ impl Interface {
         self.owners.as_ref().map(|cursor| news.looked_for(cursor, timeline.now())).unwrap_or_default()
     }
 
+    /// Slot and generation of the flow that has this key.
+    pub(super) fn flow_of(&self, key: &Key) -> Option<(u32, u32)> {
+        self.pipeline.find_flow(key).and_then(|slot| Some((slot, self.pipeline.generation(slot)?)))
+    }
+
     pub(super) fn has_flow(&self, key: &Key) -> bool {
         self.pipeline.find_flow(key).is_some()
     }

@@ -82,7 +82,7 @@ impl Watches {
         let first = list.waiting.len().min(MOST_LINES);
         let left = list.waiting.split_off(first);
         list.not_sent += u64::try_from(left.len()).unwrap_or(0);
-        Some(list.packets(true))
+        Some(Record::Packets(Box::new(list.packets(true))))
     }
 
     pub(super) fn packet(&mut self, seen: &Seen<'_>) {
@@ -110,7 +110,7 @@ impl Watches {
         self.open.iter().any(|list| list.changed)
     }
 
-    pub(super) fn take(&mut self) -> Option<Record> {
+    pub(super) fn take(&mut self) -> Option<Packets> {
         self.open.iter_mut().find(|list| list.changed).map(|list| list.packets(false))
     }
 }
@@ -161,7 +161,7 @@ impl List {
         }
     }
 
-    fn packets(&mut self, last: bool) -> Record {
+    fn packets(&mut self, last: bool) -> Packets {
         let later = self.waiting.split_off(self.waiting.len().min(MOST_LINES));
         let lines = std::mem::replace(&mut self.waiting, later);
         self.changed = !self.waiting.is_empty();
@@ -173,7 +173,7 @@ impl List {
             sources: top(&self.sources),
             destinations: top(&self.destinations),
         };
-        Record::Packets(Box::new(Packets { watch: self.watch.watch, lines, totals, last }))
+        Packets { watch: self.watch.watch, lines, totals, last }
     }
 }
 
@@ -204,5 +204,6 @@ fn line(seen: &Seen<'_>, described: &Described) -> PacketLine {
         destination_mac: described.destination_mac,
         header: header.iter().take(MOST_HEADER_BYTES).copied().collect(),
         link_type: seen.link_type,
+        flow: None,
     }
 }

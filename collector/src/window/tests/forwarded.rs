@@ -1,7 +1,9 @@
 //! Flows of network namespaces behind this machine.
 use super::*;
 use crate::attribution::OwnerId;
+use crate::flows::key::Key;
 use crate::flows::record::{Match, OwnerMark};
+use crate::worker::packets::{LineDirection, LineFlow};
 
 const INSIDE: [u8; 4] = [10, 0, 5, 2];
 const OUTSIDE: [u8; 4] = [198, 51, 100, 7];
@@ -129,10 +131,22 @@ fn who_is_behind_a_translated_address_is_named_there_and_counts_where_its_own_is
         }
         let owner = if passes { OwnerId::FORWARDED } else { OwnerId(20) };
         assert_eq!(rows(&traffic), [(owner, 1_800, 600)]);
-        let end = (17, (INSIDE.into(), 1234), (OUTSIDE.into(), 9999));
-        let mut wanted = hashbrown::HashMap::from([(end, [None; 2])]);
-        traffic.owners_of(1, &mut wanted);
-        assert_eq!(wanted[&end][0].map(|(owner, _)| owner), Some(OwnerId(20)));
+        let key = Key::between(17, (INSIDE.into(), 1234), (OUTSIDE.into(), 9999));
+        let slot = pipeline.find_flow(&key).unwrap();
+        let line = LineFlow {
+            id: 1,
+            slot,
+            generation: pipeline.generation(slot).unwrap(),
+            source: (INSIDE.into(), 1234),
+            direction: LineDirection::Forwarded,
+        };
+        let holders_of = |line| traffic.holders_of(&line).unwrap().map(|held| held.map(|(owner, _)| owner));
+        assert_eq!(holders_of(line), [Some(OwnerId(20)), None]);
+        assert_eq!(
+            holders_of(LineFlow { source: (OUTSIDE.into(), 9999), ..line }),
+            [None, Some(OwnerId(20))]
+        );
+        assert_eq!(traffic.holders_of(&LineFlow { generation: line.generation + 1, ..line }), None);
     }
 }
 

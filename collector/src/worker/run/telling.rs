@@ -1,5 +1,7 @@
 //! What the worker tells in a tick, each interface in turn, as far as the socket has room.
 use super::{Interface, Record, Worker, WorkerError};
+use crate::flows::key::Key;
+use crate::worker::packets::Packets;
 
 /// Rows of one record.
 const MOST_ROWS: usize = 4_096;
@@ -30,11 +32,23 @@ impl Worker<'_> {
         }
         while self.telling_watches && self.outbox.has_room() {
             match self.watches.take() {
-                Some(record) => self.outbox.tell(&record)?,
+                Some(mut packets) => {
+                    self.find_flows(&mut packets);
+                    self.outbox.tell(&Record::Packets(Box::new(packets)))?;
+                }
                 None => self.telling_watches = false,
             }
         }
         Ok(())
+    }
+
+    /// Only now: the first packet of a flow is shown before it is counted.
+    fn find_flows(&self, packets: &mut Packets) {
+        for line in &mut packets.lines {
+            line.flow = self.interfaces.get(&line.id).and_then(|interface| {
+                interface.flow_of(&Key::between(line.protocol, line.source?, line.destination?))
+            });
+        }
     }
 
     fn tell_of(&mut self, id: u16) -> Result<(), WorkerError> {
