@@ -25,7 +25,7 @@ use crate::cli::Common;
 use crate::config::{self, Config, Overrides};
 use crate::counters::Counters;
 use crate::engine::command::Handle;
-use crate::engine::{CaptureSettings, Engine, Input, Parts};
+use crate::engine::{CaptureSettings, Engine, Input, Parts, Settings};
 use crate::interface;
 use crate::journal::Journal;
 use crate::kept::{self, Kept};
@@ -109,7 +109,7 @@ fn run(common: &Common) -> Result<(), Failure> {
         Opened { attribution, programs: programs.outcome, counters, kept, journal: Arc::clone(&journal) };
     let engine = spawn_engine(&config, worker.clone(), opened, (&input, inputs))?;
     let stop = CancellationToken::new();
-    let reload = Reload { common: common.clone(), overrides, config, input: input.clone() };
+    let reload = Reload { common: common.clone(), overrides, started_with: config, input: input.clone() };
     let rpc =
         spawn_rpc(listeners, Handle { engine: input.clone(), journal }, stop.clone(), (worker, reload))?;
 
@@ -159,7 +159,7 @@ fn spawn_engine(
     let watcher = interface::watch(move |now| drop(links.send(Input::Links(now))))
         .map_err(at("watch the interfaces"))?;
     let engine = Engine::new(Parts {
-        settings: CaptureSettings::from(&config.capture),
+        settings: Settings::from(config),
         window: Duration::from_secs(u64::from(config.capture.window_seconds)),
         attribution,
         programs,
@@ -170,7 +170,6 @@ fn spawn_engine(
         counters,
         journal,
         kept,
-        process_threshold: config.detect.process_bandwidth,
         worker,
         watcher,
     });
@@ -231,7 +230,7 @@ fn group_of(path: &Path) -> Option<u32> {
 struct Reload {
     common: Common,
     overrides: Overrides,
-    config: Config,
+    started_with: Config,
     input: SyncSender<Input>,
 }
 
@@ -250,15 +249,17 @@ impl Reload {
             tracing::error!(error = %ErrorChain(&error), "the configuration was refused; the old one stays");
             return;
         }
-        for key in self.config.needs_restart(&config) {
-            tracing::warn!(key, "this key's change takes effect at the next start");
+        for note in &config.notes {
+            tracing::warn!("{note}");
         }
-        let settings = CaptureSettings::from(&config.capture);
+        for key in self.started_with.needs_restart(&config) {
+            tracing::warn!("{key} is another than at the start: it takes effect at the next start");
+        }
+        let settings = Settings::from(&config);
         match self.input.try_send(Input::Configured(Box::new(settings))) {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(_) => tracing::error!("the collector is too busy to take a configuration; try again"),
         }
-        self.config = config;
     }
 }
 
@@ -313,6 +314,16 @@ impl From<&Common> for Overrides {
             state: common.state.clone(),
             socket: common.socket.clone(),
             control_socket: common.control_socket.clone(),
+        }
+    }
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            capture: CaptureSettings::from(&config.capture),
+            journal: config.state.journal,
+            process_threshold: config.detect.process_bandwidth,
         }
     }
 }

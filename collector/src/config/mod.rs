@@ -150,6 +150,9 @@ impl Config {
     /// Keys whose change takes a restart; all others a reload can take up.
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let changed = [
+            ("capture.window_seconds", self.capture.window_seconds != new.capture.window_seconds),
+            ("capture.window_rows", self.capture.window_rows != new.capture.window_rows),
+            ("capture.hour_rows", self.capture.hour_rows != new.capture.hour_rows),
             ("socket.path", self.socket.path != new.socket.path),
             ("socket.control_path", self.socket.control_path != new.socket.control_path),
             ("socket.group", self.socket.group != new.socket.group),

@@ -115,6 +115,6 @@ fn a_socket_path_that_the_kernel_cannot_take_is_refused() {
 #[test]
 fn a_reload_says_what_takes_a_restart() {
     let old = load("").unwrap();
-    let new = load("[capture]\nwindow_seconds = 5\n[socket]\npath = \"/run/other.sock\"").unwrap();
-    assert_eq!(old.needs_restart(&new), ["socket.path"]);
+    let text = "[capture]\nwindow_seconds = 5\nbuffer_mib = 2\n[socket]\npath = \"/run/other.sock\"";
+    assert_eq!(old.needs_restart(&load(text).unwrap()), ["capture.window_seconds", "socket.path"]);
 }

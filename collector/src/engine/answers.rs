@@ -19,7 +19,7 @@ impl Engine {
         match command {
             Command::Status(reply) => drop(reply.send(self.status(now))),
             Command::Interfaces(reply) => {
-                let choices = self.settings.selection.choose(&self.links);
+                let choices = self.settings.capture.selection.choose(&self.links);
                 drop(reply.send(interface_infos(&self.links, &choices)));
             }
             Command::Hosts(query, reply) => {
@@ -74,7 +74,17 @@ impl Engine {
     }
 
     fn set_process_threshold(&mut self, now: Timestamp, bytes_per_second: u64, by: &str) -> u64 {
-        let previous = std::mem::replace(&mut self.process_threshold, bytes_per_second);
+        let previous = self.process_threshold;
+        if let Err(error) = self.kept.set_process_threshold(bytes_per_second) {
+            tracing::error!(error = %ErrorChain(&error), "the threshold holds until the next start: it was not written");
+        }
+        self.threshold_was_set = true;
+        self.change_process_threshold(now, bytes_per_second, by);
+        previous
+    }
+
+    pub(super) fn change_process_threshold(&mut self, now: Timestamp, bytes_per_second: u64, by: &str) {
+        self.process_threshold = bytes_per_second;
         let message = match bytes_per_second {
             0 => format!("The process bandwidth threshold was switched off by {by}."),
             limit => {
@@ -82,10 +92,6 @@ impl Engine {
                 format!("The process bandwidth threshold was set to {limit} by {by}.")
             }
         };
-        if let Err(error) = self.kept.set_process_threshold(bytes_per_second) {
-            tracing::error!(error = %ErrorChain(&error), "the threshold holds until the next start: it was not written");
-        }
         self.event(now, "threshold_set", "process_bandwidth", message);
-        previous
     }
 }

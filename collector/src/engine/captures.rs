@@ -15,6 +15,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// A first opening that takes longer is worth a word; before, it is what every start looks like.
 const OPENING: Duration = Duration::from_secs(3);
 
+/// What was captured last may be on its way for so long after an interface was let go.
+const LETTING_GO: Duration = Duration::from_secs(2);
+
 /// One interface that is captured, was, or should be.
 #[derive(Clone, Debug)]
 pub(super) struct Capture {
@@ -33,6 +36,8 @@ pub(super) struct Capture {
     pub(super) dropped_before: u64,
     /// It has been open at least once: its absence is a loss.
     pub(super) was_open: bool,
+    /// Since then the configuration no longer asks for it: it is kept for its sums only.
+    let_go: Option<Instant>,
     /// Opened for the first time then, and not yet told whether that went well.
     opening: Option<Instant>,
     retry_at: Option<Instant>,
@@ -57,6 +62,18 @@ pub(super) struct Captures {
 impl Captures {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Capture> {
         self.captures.values()
+    }
+
+    /// Those that are captured or should be.
+    pub(super) fn asked_for(&self) -> impl Iterator<Item = &Capture> {
+        self.captures.values().filter(|capture| capture.let_go.is_none())
+    }
+
+    /// Its absence, from the next `reconcile` on, is as it should be.
+    pub(super) fn let_go(&mut self, name: &str, now: Instant) {
+        if let Some(capture) = self.captures.get_mut(name) {
+            capture.let_go = Some(now);
+        }
     }
 
     pub(super) fn by_id(&self, id: u16) -> Option<&Capture> {
@@ -91,6 +108,7 @@ impl Captures {
             .entry(choice.name.clone())
             .or_insert_with(|| Capture { opening: Some(now), ..Capture::new(&choice.name) });
         capture.wanted = true;
+        capture.let_go = None;
         capture.in_totals = choice.in_totals;
         capture.in_owner_totals = choice.in_owner_totals;
         capture.primary = link.primary;
@@ -127,6 +145,7 @@ impl Captures {
     fn missing(&mut self, choice: &Choice) {
         let capture = self.captures.entry(choice.name.clone()).or_insert_with(|| Capture::new(&choice.name));
         capture.wanted = true;
+        capture.let_go = None;
         capture.index = None;
         capture.opening = None;
         capture.state = CaptureState::Gone;
@@ -238,10 +257,21 @@ impl Capture {
             before: RxTx::default(),
             dropped_before: 0,
             was_open: false,
+            let_go: None,
             opening: None,
             retry_at: None,
             wanted: false,
         }
+    }
+
+    /// Its absence is not as it should be.
+    pub(super) fn is_missed(&self) -> bool {
+        self.was_open && self.let_go.is_none() && self.state == CaptureState::Gone
+    }
+
+    /// What the kernel counts there is to be found in what was captured.
+    pub(super) fn is_explained(&self, now: Instant) -> bool {
+        self.let_go.is_none_or(|since| now.saturating_duration_since(since) < LETTING_GO)
     }
 
     /// Why it is not captured, where that is not as it should be.

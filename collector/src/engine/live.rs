@@ -76,7 +76,7 @@ impl Engine {
         self.add_earlier_of_session(&mut owners);
         Update {
             time: now,
-            interfaces: self.captures.iter().map(|capture| self.live_interface(capture)).collect(),
+            interfaces: self.captures.asked_for().map(|capture| self.live_interface(capture)).collect(),
             last_window: if with_window { self.publisher.last_window.clone() } else { None },
             losses: self.losses(),
             degraded: self.degraded(),
@@ -149,7 +149,7 @@ impl Engine {
 
     pub(super) fn status(&self, now: Timestamp) -> Status {
         let capture: Vec<CaptureStatus> =
-            self.captures.iter().map(|capture| self.capture_status(capture)).collect();
+            self.captures.asked_for().map(|capture| self.capture_status(capture)).collect();
         let uptime = now.duration_since(self.started).as_secs();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),

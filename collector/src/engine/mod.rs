@@ -13,7 +13,7 @@ use crate::capture::lengths::SnapLength;
 use crate::counters::{self, CounterSource, Counters, Reading};
 use crate::detect::{self, Alerts, Detector, WorkerFacts};
 use crate::interface::{Link, Selection, Watcher};
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::kept::{self, Kept};
 use crate::window::Traffic;
 use crate::worker::supervise::{Event, WorkerHandle};
@@ -22,6 +22,7 @@ mod answers;
 mod backlog;
 mod captures;
 pub mod command;
+mod configured;
 mod live;
 mod owners;
 mod records;
@@ -49,11 +50,19 @@ pub enum Input {
     Worker(Event),
     Links(Vec<Link>),
     /// A new configuration that passed its checks.
-    Configured(Box<CaptureSettings>),
+    Configured(Box<Settings>),
     Stop,
 }
 
-/// What of the configuration the engine acts on.
+/// What of the configuration the engine acts on, at the start and when it is read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub capture: CaptureSettings,
+    pub journal: journal::Limits,
+    /// Bytes a second, where nobody has set another while it runs.
+    pub process_threshold: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureSettings {
     pub selection: Selection,
@@ -66,7 +75,7 @@ pub struct CaptureSettings {
 /// What the engine is made of.
 #[derive(Debug)]
 pub struct Parts {
-    pub settings: CaptureSettings,
+    pub settings: Settings,
     pub window: Duration,
     pub attribution: Attribution,
     /// Kernel programs that tell the worker who owns which flow.
@@ -75,8 +84,6 @@ pub struct Parts {
     pub counters: Counters,
     pub journal: Arc<Journal>,
     pub kept: (Kept, kept::Contents),
-    /// Bytes a second, where nobody has set another.
-    pub process_threshold: u64,
     pub worker: WorkerHandle,
     pub watcher: Watcher,
 }
@@ -85,7 +92,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Engine {
     started: Timestamp,
-    settings: CaptureSettings,
+    settings: Settings,
     window: Duration,
     links: Vec<Link>,
     captures: Captures,
@@ -115,6 +122,8 @@ pub struct Engine {
     owners: Owners,
     /// Bytes a second in either direction over which a process raises an alert; 0: off.
     process_threshold: u64,
+    /// By somebody, and not by the configuration.
+    threshold_was_set: bool,
     refused_records: u64,
     /// News of owners that found no room; told again when their sockets move on.
     owner_events_lost: u64,
@@ -143,6 +152,7 @@ impl Engine {
             ..
         } = parts;
         let (kept, contents) = parts.kept;
+        let configured_threshold = settings.process_threshold;
         let now = Timestamp::now();
         // alert ids stay above those of every earlier run: there are never more alerts than journal entries
         let (counter_source, counters_degraded) = counters::open_source();
@@ -174,7 +184,8 @@ impl Engine {
             away: BTreeSet::new(),
             kept,
             owners: Owners::new(attribution, programs),
-            process_threshold: contents.process_threshold.unwrap_or(parts.process_threshold),
+            process_threshold: contents.process_threshold.unwrap_or(configured_threshold),
+            threshold_was_set: contents.process_threshold.is_some(),
             refused_records: 0,
             owner_events_lost: 0,
             stopping: false,

@@ -6,10 +6,10 @@ use shared::journal::JournalRecord;
 use shared::report::{Gap, KernelCounters};
 use weir_shared as shared;
 
+use super::Engine;
 use super::captures::Change;
 use super::command::WatchRequest;
 use super::watches::{Line, named};
-use super::{CaptureSettings, Engine};
 use crate::capture::live::Wanted;
 use crate::flows::own::OwnAddresses;
 use crate::interface::Link;
@@ -144,20 +144,8 @@ impl Engine {
         }
     }
 
-    /// A configuration that was read again: what is captured otherwise than before is opened anew.
-    pub(super) fn configured(&mut self, settings: CaptureSettings) {
-        let reopen = CaptureSettings { selection: self.settings.selection.clone(), ..settings.clone() }
-            != self.settings;
-        self.settings = settings;
-        if reopen {
-            let changes = self.captures.close_all();
-            self.order(changes);
-        }
-        self.reconcile();
-    }
-
-    fn reconcile(&mut self) {
-        let choices = self.settings.selection.choose(&self.links);
+    pub(super) fn reconcile(&mut self) {
+        let choices = self.settings.capture.selection.choose(&self.links);
         let changes = self.captures.reconcile(&self.links, &choices, Instant::now());
         self.order(changes);
     }
@@ -167,7 +155,7 @@ impl Engine {
         self.order(changes);
     }
 
-    fn order(&mut self, changes: Vec<Change>) {
+    pub(super) fn order(&mut self, changes: Vec<Change>) {
         for change in changes {
             let command = match change {
                 Change::Open { id, name } => self.open_command(id, name),
@@ -180,7 +168,7 @@ impl Engine {
     fn open_command(&self, id: u16, interface: String) -> Command {
         let capture = self.captures.by_id(id);
         let primary = capture.is_some_and(|capture| capture.primary);
-        let settings = &self.settings;
+        let settings = &self.settings.capture;
         let wanted = Wanted {
             interface,
             snap_length: settings.snap_length,

@@ -1,7 +1,7 @@
 //! What the engine does once a second, and at its end.
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use shared::error::ErrorChain;
@@ -65,6 +65,7 @@ impl Engine {
         for capture in self.captures.iter() {
             let status = self.capture_status(capture);
             let grown = observation.growth.iter().find(|growth| growth.name == capture.name);
+            let grown = grown.filter(|_| capture.is_explained(Instant::now()));
             let grown = grown.map(|growth| growth.kernel).unwrap_or_default();
             let account = self.accounts.entry(capture.name.clone()).or_default();
             let dropped_packets = status.dropped_packets.saturating_sub(account.dropped_packets);
@@ -80,7 +81,7 @@ impl Engine {
             account.attributed_bytes = attributed_bytes;
             facts.push(CaptureFacts {
                 interface: capture.name.clone(),
-                gone: capture.was_open && capture.state == CaptureState::Gone,
+                gone: capture.is_missed(),
                 dropped_packets,
                 seen_packets: status.captured.packets.saturating_sub(account.seen_packets),
             });
@@ -121,9 +122,9 @@ impl Engine {
     /// Captured interfaces that went away, and those that came back.
     fn tell_comings_and_goings(&mut self, now: Timestamp) {
         let mut events = Vec::new();
-        for capture in self.captures.iter().filter(|capture| capture.was_open) {
+        for capture in self.captures.asked_for().filter(|capture| capture.was_open) {
             let name = &capture.name;
-            if capture.state == CaptureState::Gone && self.away.insert(name.clone()) {
+            if capture.is_missed() && self.away.insert(name.clone()) {
                 events.push(("interface_gone", name.clone(), format!("Interface {name} is gone or down.")));
             } else if capture.state == CaptureState::Up && self.away.remove(name) {
                 let message = format!("Interface {name} is back; it is captured again.");

@@ -73,3 +73,23 @@ fn a_dead_workers_interfaces_keep_their_ids_for_its_successor() {
     assert_eq!(captures.by_id(1).map(|capture| capture.state), Some(CaptureState::Error));
     assert_eq!(captures.opened(1).map(|capture| capture.state), Some(CaptureState::Up));
 }
+
+#[test]
+fn an_interface_that_is_no_longer_asked_for_is_not_missed_and_keeps_its_sums_until_it_is_again() {
+    let mut captures = Captures::default();
+    let start = Instant::now();
+    captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], start);
+    captures.opened(1);
+    captures.let_go("eth0", start);
+    let other = Choice { captured: false, ..choice("eth0", Some(2)) };
+    assert_eq!(captures.reconcile(&[link("eth0", 2)], &[other], start), [Change::Close { id: 1 }]);
+    let bytes = RxTx { rx: shared::report::Count { packets: 1, bytes: 60 }, ..RxTx::default() };
+    captures.settle(1, bytes, 0);
+    assert_eq!(captures.asked_for().count(), 0);
+    let kept = captures.iter().next().unwrap();
+    assert!(!kept.is_missed() && kept.is_explained(start) && !kept.is_explained(start + LETTING_GO));
+    captures.reconcile(&[link("eth0", 2)], &[choice("eth0", Some(2))], start);
+    assert_eq!(captures.asked_for().map(|capture| capture.before).collect::<Vec<_>>(), [bytes]);
+    captures.reconcile(&[], &[], start);
+    assert!(captures.iter().all(Capture::is_missed), "it went away by itself");
+}
