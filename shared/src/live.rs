@@ -54,6 +54,8 @@ pub struct LiveInterface {
     pub second: RxTx,
     /// Mean of all closed windows since the collector started, per second.
     pub average_per_second: RxTx,
+    /// How many windows that is of.
+    pub average_windows: u64,
     /// Kernel counters of this day and calendar month in the machine's time zone.
     pub today: KernelCounters,
     pub month: KernelCounters,

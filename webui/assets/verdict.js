@@ -8,6 +8,9 @@ import { loudest } from "./owner_live.js";
 /** A share of the traffic. */
 const STANDS_OUT = 0.3;
 
+/** Windows: an average of fewer says little. */
+const ENOUGH_WINDOWS = 10;
+
 /** The first of these that holds is the verdict: {tone, word, text}. */
 const RULES = [offline, away, unknownInterface, notCaptured, degraded, alerted, lossy, quiet];
 
@@ -85,7 +88,8 @@ function talkers(state) {
   if (bits < 1000) return "Next to nothing moves at the moment.";
   const sum = rows.reduce((all, row) => all + rate(row), 0);
   const top = rows.reduce((best, row) => (best && rate(best) >= rate(row) ? best : row), null);
-  const times = usual > 0 ? bits / usual : 1;
+  const isUsual = parts.every((one) => one.average_windows >= ENOUGH_WINDOWS);
+  const times = isUsual && usual > 0 ? bits / usual : 1;
   const level = times >= 2 ? ` Traffic is ${times.toFixed(times >= 10 ? 0 : 1)} times its average.` : "";
   const owner = loudest(state);
   if (owner && owner.share >= STANDS_OUT && isProcess(owner.row)) return `${ownerName(owner.row)} makes ${phrase(percent(owner.share))} of the traffic.${level}`;

@@ -120,6 +120,7 @@ fn interface(name: &str, in_totals: bool) -> LiveInterface {
         primary: in_totals,
         second: moved(3_000_000, 30_000),
         average_per_second: moved(1_000, 1_000),
+        average_windows: 60,
         today: KernelCounters::default(),
         month: KernelCounters::default(),
         captured: moved(1_200_000_000, 34_000_000),

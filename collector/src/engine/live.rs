@@ -101,6 +101,7 @@ impl Engine {
             primary: capture.primary,
             second: RxTx::default(),
             average_per_second: RxTx::default(),
+            average_windows: 0,
             today: self.counters.today(&capture.name),
             month: self.counters.month(&capture.name),
             captured: self.captured(capture),
@@ -113,7 +114,8 @@ impl Engine {
         if let Some(id) = capture.id {
             let totals = self.traffic.totals(id);
             live.second = self.traffic.last_second(id).1;
-            live.average_per_second = totals.average_per_second;
+            (live.average_per_second, live.average_windows) =
+                (totals.average_per_second, totals.average_windows);
             live.hosts = self.traffic.live_hosts(id, LIVE_ROWS);
             live.flows = self.traffic.live_flows(id, LIVE_ROWS, self.directory());
             live.owners = self.traffic.live_owners(&capture.name, LIVE_ROWS, self.directory()).list;

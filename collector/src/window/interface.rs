@@ -112,8 +112,9 @@ pub(super) struct Capture {
     pub frames: Frames,
     /// Slot, generation and side of ends whose owner is to be found.
     pub open_ends: Vec<(u32, u32, usize)>,
-    /// Captured in closed windows, and their length.
+    /// Captured in closed windows, how many they are, and their length.
     pub closed: RxTx,
+    pub closed_windows: u64,
     pub closed_nanos: u64,
     highest: WindowRecord,
 }
@@ -141,6 +142,7 @@ impl Capture {
             frames: Frames::default(),
             open_ends: Vec::new(),
             closed: RxTx::default(),
+            closed_windows: 0,
             closed_nanos: 0,
             highest: WindowRecord::default(),
         }
@@ -264,6 +266,7 @@ impl Capture {
 
     pub(super) fn window_ended(&mut self, record: &WindowRecord, captured: RxTx) {
         self.closed += captured;
+        self.closed_windows = self.closed_windows.saturating_add(1);
         self.closed_nanos = self.closed_nanos.saturating_add(record.length);
         self.window_start = record.start.saturating_add(record.length);
         self.time = self.time.max(self.window_start);
@@ -303,6 +306,7 @@ impl Capture {
             } else {
                 rate::mean(&self.closed, self.closed_nanos)
             },
+            average_windows: self.closed_windows,
         }
     }
 }

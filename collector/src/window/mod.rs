@@ -86,6 +86,8 @@ pub struct InterfaceTotals {
     pub lost_names: u64,
     /// Mean of all closed windows, per second.
     pub average_per_second: RxTx,
+    /// How many they are.
+    pub average_windows: u64,
 }
 
 /// Where an interface's traffic counts.

@@ -241,6 +241,7 @@ fn a_flow_is_told_whole_in_its_window_although_the_reader_was_away() {
     }
     assert_eq!(traffic.last_second(1).1.rx.packets, 10);
     assert_eq!(traffic.seconds(1, 300).seconds.len(), 3);
+    assert_eq!(traffic.totals(1).average_windows, 3);
 }
 
 #[test]

@@ -161,12 +161,13 @@ prop_compose! {
         (interface, reason, in_totals, primary) in (".*", ".*", any::<bool>(), any::<bool>()),
         state in prop::sample::select(vec![CaptureState::Up, CaptureState::Gone, CaptureState::Error]),
         (second, average_per_second, captured) in (rx_tx(), rx_tx(), rx_tx()),
-        (today, month, ledger, dropped_packets) in (kernel(), kernel(), ledger(), any::<u64>()),
+        (today, month, ledger) in (kernel(), kernel(), ledger()),
+        (dropped_packets, average_windows) in (any::<u64>(), any::<u64>()),
         (hosts, flows, owners) in (ranked(host_row()), ranked(flow_row()), ranked(owner_row())),
     ) -> LiveInterface {
         LiveInterface {
             interface, state, reason, in_totals, primary, second, average_per_second, today, month, captured,
-            dropped_packets, ledger, hosts, flows, owners,
+            dropped_packets, ledger, hosts, flows, owners, average_windows,
         }
     }
 }

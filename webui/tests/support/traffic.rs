@@ -213,6 +213,7 @@ pub fn update(bytes: u64) -> Update {
             primary: true,
             second: both(bytes, bytes / 2),
             average_per_second: both(100, 50),
+            average_windows: 60,
             today: KernelCounters::default(),
             month: KernelCounters::default(),
             captured: both(bytes, bytes),
