@@ -76,5 +76,6 @@ export function timeColumn(name, label, time, more = {}) {
 /** What a list does not name, as its last row: it is always there, so that the column sums to its total. */
 export function othersRow(others, rows, more = {}) {
   const number = others?.rows ?? 0;
-  return { rest: true, address: "", name: number > 0 ? `${number.toLocaleString("en")} others` : "others", ...rows, ...more };
+  const name = number > 0 ? `${number.toLocaleString("en")} ${number === 1 ? "other" : "others"}` : "others";
+  return { rest: true, address: "", name, ...rows, ...more };
 }

@@ -93,9 +93,10 @@ function showGaps(gaps) {
   if (gaps.length === 0) return place.replaceChildren();
   const seconds = gaps.reduce((sum, gap) => sum + (Date.parse(gap.end) - Date.parse(gap.start)) / 1000, 0);
   place.replaceChildren(element("details", {},
-    element("summary", {}, `${gaps.length === 1 ? "One gap" : `${gaps.length} gaps`}, ${span(seconds)} not seen`),
+    // an alert or an event that is missing has no length
+    element("summary", {}, `${gaps.length === 1 ? "One gap" : `${gaps.length} gaps`}${seconds > 0 ? `, ${span(seconds)} not seen` : ""}`),
     element("ul", { class: "alert-list" }, ...gaps.map((gap) => element("li", { class: "warning" }, element("i"),
-      element("div", {}, gap.reason || "not seen", element("small", {}, `${moment(gap.start)} to ${clockTime(gap.end)}${gap.interface ? ` · ${gap.interface}` : ""}`)))))));
+      element("div", {}, gap.reason || "not seen", element("small", {}, `${moment(gap.start)}${gap.end === gap.start ? "" : ` to ${clockTime(gap.end)}`}${gap.interface ? ` · ${gap.interface}` : ""}`)))))));
 }
 
 // ── The list ──

@@ -55,7 +55,7 @@ function lead({ state, link }) {
   if (!state || link.state !== "up") return;
   const active = state.active_owners ?? 0;
   const many = active === 0 ? "No process moves anything at the moment." : `${active} ${active === 1 ? "process moves" : "processes move"} something.`;
-  const top = loudest(state);
+  const top = active > 0 ? loudest(state) : null;
   setText(hook("lead"), top && top.share >= 0.3 ? `${ownerName(top.row)} makes ${phrase(percent(top.share))} of the traffic now. ${many}` : many);
 }
 

@@ -112,6 +112,7 @@ fn others_cell(others: &OthersItem) -> Option<String> {
     let traffic = others.traffic;
     (traffic != shared::json::Traffic::default()).then(|| match others.rows {
         0 => "others".to_owned(),
+        1 => "1 other".to_owned(),
         rows => format!("{rows} others"),
     })
 }

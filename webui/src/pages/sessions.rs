@@ -150,7 +150,7 @@ fn processes(owners: &Ranked<OwnerRow>) -> Markup {
                         (figures(&row.traffic))
                     }
                 }
-                tr.rest { th scope="row" { (rest.rows) " others" } (figures(&rest.traffic)) }
+                tr.rest { th scope="row" { (rest.rows) @if rest.rows == 1 { " other" } @else { " others" } } (figures(&rest.traffic)) }
             }
         }
     }

@@ -57,18 +57,20 @@ fn tokens(view: &SettingsView) -> Markup {
             p.dim { "Made on this machine by " code { "weir-webui token create NAME" } "; each is shown only then." }
             @if view.tokens.is_empty() { p { "There are none." } }
             @for token in &view.tokens {
-                form method="post" action="/settings/tokens" {
+                form.token method="post" action="/settings/tokens" {
                     input type="hidden" name="csrf" value=(view.shell.csrf);
                     input type="hidden" name="revoke" value=(token.name);
                     p {
-                        b { (token.name) } ", created " (moment(token.created)) ", "
-                        @match token.last_used {
-                            Some(used) => { "last used " (moment(used)) }
-                            None => { "never used" }
+                        b { (token.name) }
+                        small {
+                            "created " (moment(token.created)) ", "
+                            @match token.last_used {
+                                Some(used) => { "last used " (moment(used)) }
+                                None => { "never used" }
+                            }
                         }
-                        " "
-                        button type="submit" aria-label={ "Revoke " (token.name) } { "Revoke" }
                     }
+                    button type="submit" aria-label={ "Revoke " (token.name) } { "Revoke" }
                 }
             }
         }

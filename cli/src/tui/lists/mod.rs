@@ -157,7 +157,11 @@ impl Row {
         if others.traffic == RxTx::default() && others.rows == 0 {
             return None;
         }
-        let name = if others.rows == 0 { "others".to_owned() } else { format!("{} others", others.rows) };
+        let name = match others.rows {
+            0 => "others".to_owned(),
+            1 => "1 other".to_owned(),
+            rows => format!("{rows} others"),
+        };
         let mut cells = vec![Cell::empty(); before];
         cells.push(Cell::text(name));
         cells.extend(after);
