@@ -4,7 +4,7 @@ use weir_shared::net::{self, Direction, Endpoint};
 use super::application::assembly::Assembly;
 use super::application::{Application, by_ports, content, dns, http, quic, tls};
 use super::{Content, Frame, Ip, Link, Payload, Transport, address, decode};
-use crate::flows::key::number;
+use crate::flows::key::{Key, number};
 use crate::flows::own::{OwnAddresses, is_group};
 
 /// What a line about one packet says.
@@ -26,6 +26,8 @@ pub struct Described {
     pub destination_mac: Option<[u8; 6]>,
     /// Leading bytes up to the end of the transport header.
     pub header_length: usize,
+    /// Of its flow.
+    pub key: Option<Key>,
 }
 
 /// Describes one frame of `link_type`.
@@ -42,6 +44,7 @@ pub fn describe(link_type: i32, own: &OwnAddresses, wire_length: u32, data: &[u8
         source_mac: None,
         destination_mac: None,
         header_length: 0,
+        key: None,
     };
     let Some(link) = Link::from_number(link_type) else {
         described.detail = format!("link type {link_type}");
@@ -82,6 +85,7 @@ impl Described {
         self.source = Some(Endpoint { address: source, port: source_port });
         self.destination = Some(Endpoint { address: destination, port: destination_port });
         self.protocol = net::Transport::from_number(packet.protocol);
+        self.key = Some(Key::of(packet).0);
         let source_here = own.contains(&source) || sent(frame, own) == Some(true) && source.is_unspecified();
         let destination_here = own.contains(&destination) || !source_here && is_group(number(&destination));
         self.direction = match (source_here, destination_here) {

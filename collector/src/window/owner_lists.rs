@@ -7,6 +7,7 @@ use super::interface::{Capture, Interface};
 use super::owners::{Account, NO_SESSION, Share};
 use super::{OpenEnd, Traffic, hosts, minus, plus, rank};
 use crate::attribution::{Directory, OwnerId, PortHold};
+use crate::flows::record::FlowIdentity;
 use crate::worker::packets::LineFlow;
 
 /// Who moved something within so many nanoseconds is active.
@@ -118,7 +119,10 @@ impl Traffic {
             return None;
         }
         let [of_initiator, of_responder] = flow.holders();
-        let is_initiators = line.source == (flow.identity.initiator, flow.identity.initiator_port);
+        let FlowIdentity { initiator, initiator_port, responder, .. } = flow.identity;
+        let (address, port) = line.source;
+        // an echo has no ports, but an identifier in their place
+        let is_initiators = address == initiator && (initiator != responder || port == initiator_port);
         Some(if is_initiators { [of_initiator, of_responder] } else { [of_responder, of_initiator] })
     }
 

@@ -9,6 +9,7 @@ use super::packets::{
 };
 use super::records::{MOST_WATCHES, Record, Watch};
 use crate::decode::{Described, describe};
+use crate::flows::key::Key;
 use crate::flows::own::OwnAddresses;
 use crate::flows::record::Tally;
 
@@ -35,13 +36,19 @@ pub(super) struct Watches {
     framed: Vec<u8>,
 }
 
+/// A line that is to be told.
+struct Waiting {
+    line: PacketLine,
+    key: Option<Key>,
+}
+
 struct List {
     watch: Watch,
     begun: u64,
     latest: u64,
     second: u64,
     in_second: u32,
-    waiting: Vec<PacketLine>,
+    waiting: Vec<Waiting>,
     matched: Tally,
     not_sent: u64,
     protocols: BTreeMap<u8, Tally>,
@@ -82,7 +89,7 @@ impl Watches {
         let first = list.waiting.len().min(MOST_LINES);
         let left = list.waiting.split_off(first);
         list.not_sent += u64::try_from(left.len()).unwrap_or(0);
-        Some(Record::Packets(Box::new(list.packets(true))))
+        Some(list.packets(true, |_, _| None))
     }
 
     pub(super) fn packet(&mut self, seen: &Seen<'_>) {
@@ -110,8 +117,10 @@ impl Watches {
         self.open.iter().any(|list| list.changed)
     }
 
-    pub(super) fn take(&mut self) -> Option<Packets> {
-        self.open.iter_mut().find(|list| list.changed).map(|list| list.packets(false))
+    /// `flow_of`: slot and generation of the flow that has a key on an interface. It is asked only now, since the first
+    /// packet of a flow is shown before it is counted.
+    pub(super) fn take(&mut self, flow_of: impl Fn(u16, &Key) -> Option<(u32, u32)>) -> Option<Record> {
+        self.open.iter_mut().find(|list| list.changed).map(|list| list.packets(false, flow_of))
     }
 }
 
@@ -157,13 +166,17 @@ impl List {
             self.not_sent += 1;
         } else {
             self.in_second += 1;
-            self.waiting.push(line(seen, described));
+            self.waiting.push(Waiting { line: line(seen, described), key: described.key });
         }
     }
 
-    fn packets(&mut self, last: bool) -> Packets {
+    fn packets(&mut self, last: bool, flow_of: impl Fn(u16, &Key) -> Option<(u32, u32)>) -> Record {
         let later = self.waiting.split_off(self.waiting.len().min(MOST_LINES));
-        let lines = std::mem::replace(&mut self.waiting, later);
+        let line = |Waiting { line, key }| {
+            let flow = key.as_ref().and_then(|key| flow_of(line.id, key));
+            PacketLine { flow, ..line }
+        };
+        let lines = std::mem::replace(&mut self.waiting, later).into_iter().map(line).collect();
         self.changed = !self.waiting.is_empty();
         let totals = PacketTotals {
             matched: self.matched,
@@ -173,7 +186,7 @@ impl List {
             sources: top(&self.sources),
             destinations: top(&self.destinations),
         };
-        Packets { watch: self.watch.watch, lines, totals, last }
+        Record::Packets(Box::new(Packets { watch: self.watch.watch, lines, totals, last }))
     }
 }
 

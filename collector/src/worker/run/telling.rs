@@ -1,7 +1,5 @@
 //! What the worker tells in a tick, each interface in turn, as far as the socket has room.
 use super::{Interface, Record, Worker, WorkerError};
-use crate::flows::key::Key;
-use crate::worker::packets::Packets;
 
 /// Rows of one record.
 const MOST_ROWS: usize = 4_096;
@@ -31,24 +29,13 @@ impl Worker<'_> {
             self.tell_of(id)?;
         }
         while self.telling_watches && self.outbox.has_room() {
-            match self.watches.take() {
-                Some(mut packets) => {
-                    self.find_flows(&mut packets);
-                    self.outbox.tell(&Record::Packets(Box::new(packets)))?;
-                }
+            let interfaces = &self.interfaces;
+            match self.watches.take(|id, key| interfaces.get(&id)?.flow_of(key)) {
+                Some(record) => self.outbox.tell(&record)?,
                 None => self.telling_watches = false,
             }
         }
         Ok(())
-    }
-
-    /// Only now: the first packet of a flow is shown before it is counted.
-    fn find_flows(&self, packets: &mut Packets) {
-        for line in &mut packets.lines {
-            line.flow = self.interfaces.get(&line.id).and_then(|interface| {
-                interface.flow_of(&Key::between(line.protocol, line.source?, line.destination?))
-            });
-        }
     }
 
     fn tell_of(&mut self, id: u16) -> Result<(), WorkerError> {
