@@ -35,7 +35,8 @@ pub use link::{Backoff, Link};
 
 /// A call without a stream is answered within this, as is the opening of a stream.
 const DEADLINE: Duration = Duration::from_secs(10);
-const LARGEST_ANSWER_BYTES: usize = 4 << 20;
+/// The longest list has 5,000 owners, each with 1.2 kB of text at most.
+const LARGEST_ANSWER_BYTES: usize = 8 << 20;
 const LARGEST_REQUEST_BYTES: usize = 64 << 10;
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(10);

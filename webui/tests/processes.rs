@@ -16,6 +16,7 @@ use support::{Service, eventually};
 use weir_shared::alert::Event;
 use weir_shared::journal::{JournalEntry, JournalRecord};
 use weir_shared::process::{MatchQuality, Owner};
+use weir_shared::report::Others;
 use weir_shared::session::Session;
 
 const HOSTILE: &str = "<img onerror=…>";
@@ -186,6 +187,25 @@ async fn sessions_are_started_reset_and_stopped_and_a_second_start_names_the_fir
 }
 
 /// Two sessions that ended and an event, in which a process and a session have a hostile name.
+#[actix_web::test]
+async fn groups_of_now_count_more_owners_than_a_page_shows_and_the_rest_is_with_the_others() {
+    let (service, peer, mut browser) = linked(Vec::new()).await;
+    peer.told(|told| {
+        let rows = (1..=6_000).map(|number| owner(process(number), both(1, 0), (at(0), at(1))));
+        told.owners.rows = rows.collect();
+        told.owners.others = Others::default();
+    });
+    let programs = browser.json("/api/v1/processes?group=program&limit=1").await;
+    assert_eq!(programs["processes"][0]["members"], 2_500);
+    assert_eq!(
+        programs["others"]["rx_bytes"],
+        2_500 + 1_000,
+        "the other program, and owners beyond the list"
+    );
+    peer.stop().await;
+    service.stop().await;
+}
+
 fn ended() -> Vec<JournalEntry> {
     let hostile = Owner { name: HOSTILE.to_owned(), ..process(1) };
     let mut one = Session { end: Some(at(60)), ..session(1, HOSTILE) };

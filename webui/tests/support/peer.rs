@@ -208,7 +208,11 @@ impl TrafficService for Peer {
         request: Request<v1::ListProcessesRequest>,
     ) -> Result<Response<v1::ListProcessesResponse>, Status> {
         let mut list = self.told(|told| told.owners.clone());
-        list.rows.truncate(usize::try_from(request.into_inner().limit).unwrap());
+        let limit = usize::try_from(request.into_inner().limit).unwrap();
+        for row in list.rows.drain(limit.min(list.rows.len())..) {
+            list.others.rows += 1;
+            list.others.traffic += row.traffic;
+        }
         let since_unix_millis = traffic::start().as_millisecond();
         Ok(Response::new(v1::ListProcessesResponse { since_unix_millis, owners: Some((&list).into()) }))
     }

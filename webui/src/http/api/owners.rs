@@ -19,8 +19,9 @@ use super::query::{Paged, Parameters, csv_file, cursor_text, parameter};
 use crate::store::list::Cursor;
 use crate::store::owners::{Group, OwnerFilter, OwnerSpan};
 
-/// Owners that the collector is asked for where its list is filtered or put together here.
-const MOST_LIVE_ROWS: u32 = 1_000;
+/// Owners that the collector is asked for where its list is filtered or put together here: as many as it gives. What they
+/// leave is with the others.
+const MOST_LIVE_ROWS: u32 = 5_000;
 
 /// What a list of owners is made of.
 struct Listed {
