@@ -206,6 +206,19 @@ async fn groups_of_now_count_more_owners_than_a_page_shows_and_the_rest_is_with_
     service.stop().await;
 }
 
+#[actix_web::test]
+async fn a_list_since_the_session_began_says_which_one_that_is_or_that_none_runs() {
+    let (service, peer, mut browser) = linked(Vec::new()).await;
+    let none = browser.json("/api/v1/processes?session=true").await;
+    assert!(none.as_object().unwrap().contains_key("session") && none["session"].is_null(), "{none}");
+    assert!(!browser.json("/api/v1/processes").await.as_object().unwrap().contains_key("session"));
+    peer.told(|told| told.session = Some(session(7, "backup")));
+    let of_it = browser.json("/api/v1/processes?session=true").await;
+    assert_eq!(of_it["session"], serde_json::json!({"id": 7, "name": "backup", "begin": at(10)}));
+    peer.stop().await;
+    service.stop().await;
+}
+
 fn ended() -> Vec<JournalEntry> {
     let hostile = Owner { name: HOSTILE.to_owned(), ..process(1) };
     let mut one = Session { end: Some(at(60)), ..session(1, HOSTILE) };

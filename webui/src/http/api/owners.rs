@@ -9,6 +9,7 @@ use weir_shared::client::{ClientError, Collector, ListRequest};
 use weir_shared::json::{OthersItem, OwnerItem, Rate, Traffic};
 use weir_shared::process::{Owner, OwnerReference, OwnerRow, Scope};
 use weir_shared::report::{FlowRow, Others, Ranked, RxTx, Since};
+use weir_shared::session::Session;
 
 use super::super::error::HttpError;
 use super::super::state::State;
@@ -16,6 +17,7 @@ use super::lists::request;
 use super::now::collector;
 use super::order::sorted;
 use super::query::{Paged, Parameters, csv_file, cursor_text, parameter};
+use super::sessions::running;
 use crate::store::list::Cursor;
 use crate::store::owners::{Group, OwnerFilter, OwnerSpan};
 
@@ -26,6 +28,8 @@ const MOST_LIVE_ROWS: u32 = 5_000;
 /// What a list of owners is made of.
 struct Listed {
     since: Timestamp,
+    /// Of a list since the running session began: that session, if one runs.
+    session: Option<Option<SessionName>>,
     list: Ranked<OwnerSpan>,
     next: Option<Cursor>,
 }
@@ -40,7 +44,7 @@ pub(super) async fn processes(
     } else {
         now(&state, &parameters).await?
     };
-    let Listed { since, list, next } = listed;
+    let Listed { since, session, list, next } = listed;
     let items = list.rows.iter().map(|span| Grouped { owner: (&span.row).into(), members: span.members });
     let mut items = sorted(items.collect(), &parameters.sort);
     let mut others = OthersItem::from(list.others);
@@ -53,7 +57,7 @@ pub(super) async fn processes(
         let items: Vec<OwnerItem> = items.into_iter().map(|item| item.owner).collect();
         return csv_file("processes", &items, rest.then_some(&others));
     }
-    let document = GroupsDocument { since, group: group.word(), processes: items, others };
+    let document = GroupsDocument { since, session, group: group.word(), processes: items, others };
     Ok(HttpResponse::Ok().json(Paged { document, next_cursor }))
 }
 
@@ -74,9 +78,18 @@ fn add_to(others: &mut OthersItem, traffic: Traffic) {
 #[derive(Debug, Serialize)]
 struct GroupsDocument {
     since: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Option<SessionName>>,
     group: &'static str,
     processes: Vec<Grouped>,
     others: OthersItem,
+}
+
+#[derive(Debug, Serialize)]
+struct SessionName {
+    id: u64,
+    name: String,
+    begin: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,13 +111,20 @@ fn group(parameters: &Parameters) -> Result<Group, HttpError> {
 
 async fn past(state: &State, parameters: &Parameters) -> Result<Listed, HttpError> {
     let page = state.store.owners(group(parameters)?, &parameters.list()?).await?;
-    Ok(Listed { since: page.range.from, list: page.list, next: page.next })
+    Ok(Listed { since: page.range.from, session: None, list: page.list, next: page.next })
 }
 
 async fn now(state: &State, parameters: &Parameters) -> Result<Listed, HttpError> {
     let (group, owners) = (group(parameters)?, parameters.owners()?);
     let mut request = request(parameters)?;
-    request.of = if parameters.of_session()? { Scope::Session } else { Scope::All };
+    let session = if parameters.of_session()? {
+        request.of = Scope::Session;
+        let name =
+            |session: Session| SessionName { id: session.id, name: session.name, begin: session.begin };
+        Some(running(state).await.map(name))
+    } else {
+        None
+    };
     // its own order is by bytes
     if group != Group::Process || !owners.is_all() || !parameters.sort.trim().is_empty() {
         request.limit = request.limit.max(MOST_LIVE_ROWS);
@@ -115,7 +135,7 @@ async fn now(state: &State, parameters: &Parameters) -> Result<Listed, HttpError
         answer.list.others = Others::default();
     }
     let list = put_together(answer.list, group);
-    Ok(Listed { since: answer.since, list, next: None })
+    Ok(Listed { since: answer.since, session, list, next: None })
 }
 
 /// Rows of one group become one, the highest first.

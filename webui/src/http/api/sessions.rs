@@ -30,7 +30,7 @@ pub(super) async fn sessions(
     Ok(HttpResponse::Ok().json(Paged { document, next_cursor: page.next.map(|id| id.to_string()) }))
 }
 
-async fn running(state: &State) -> Option<Session> {
+pub(super) async fn running(state: &State) -> Option<Session> {
     let sessions = state.hub.collector()?.sessions(1).await.ok()?;
     sessions.into_iter().find(|session| session.end.is_none())
 }
