@@ -98,7 +98,10 @@ impl Pipeline {
                 continue;
             };
             let (piece, rest) = data.split_at(LONGEST.saturating_sub(at).min(data.len()));
-            if !unfinished.assembly.add(at, piece) || !self.read(&mut unfinished) {
+            let assembly = &mut unfinished.assembly;
+            let leaves_gap = at > assembly.start().len();
+            let added = if leaves_gap { assembly.add(at, piece) } else { assembly.follow(at, piece) };
+            if !added || !self.read(&mut unfinished) {
                 return None;
             }
             data = rest;

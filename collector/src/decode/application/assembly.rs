@@ -26,6 +26,21 @@ impl Assembly {
         if self.pieces > MOST_PIECES || at >= LONGEST {
             return false;
         }
+        self.put(at, end, piece);
+        true
+    }
+
+    /// Adds a piece that leaves no gap, for readers who look at nothing but the beginning: it costs no piece. False when it
+    /// is too long.
+    pub fn follow(&mut self, at: usize, piece: &[u8]) -> bool {
+        let end = at.saturating_add(piece.len()).min(LONGEST);
+        if end > self.whole {
+            self.put(at, end, piece);
+        }
+        at < LONGEST
+    }
+
+    fn put(&mut self, at: usize, end: usize, piece: &[u8]) {
         if self.bytes.len() < end {
             self.bytes.resize(end, 0);
         }
@@ -35,7 +50,6 @@ impl Assembly {
         self.beyond.push((at, end));
         self.beyond.sort_unstable();
         self.join();
-        true
     }
 
     /// Ranges that no gap divides from the beginning are part of it.
@@ -119,6 +133,16 @@ mod tests {
             assert!(assembly.add(0, &[7; 1_000]));
             assembly.advance(1_000);
         }
+    }
+
+    #[test]
+    fn what_follows_may_come_byte_by_byte() {
+        let mut assembly = Assembly::default();
+        assert!(assembly.add(1_001, b"z"));
+        assert!((0..1_000).all(|at| assembly.follow(at, b"a")) && assembly.follow(990, b"aaaaaaaaaab"));
+        assert_eq!(assembly.start(), [&[b'a'; 1_000][..], b"bz"].concat());
+        assert!(assembly.follow(LONGEST - 1, b"xyz") && !assembly.follow(LONGEST, b"x"));
+        assert!(assembly.bytes.len() <= LONGEST);
     }
 
     #[test]

@@ -108,22 +108,32 @@ fn messages_that_never_end_take_bounded_memory_and_do_not_keep_others_from_being
     assert_eq!(talk.named(), ["192.0.1.0 is www1.example.net"]);
 }
 
+/// How many names are read of a stream of five answers with ten names, cut into segments of these lengths again and again.
+fn read_in_segments(lengths: &[usize]) -> usize {
+    let stream: Vec<u8> = (0..5).flat_map(|number| answer(number, number)).collect();
+    let mut talk = Talk::new(53);
+    talk.handshake();
+    let mut at = 0;
+    for length in lengths.iter().cycle() {
+        let end = (at + length).min(stream.len());
+        talk.segment(false, sequence(at), 0x10, &stream[at..end]);
+        at = end;
+        if at == stream.len() {
+            break;
+        }
+    }
+    assert!(talk.pipeline.inspection.messages.is_empty());
+    talk.named().len()
+}
+
+#[test]
+fn a_stream_of_single_bytes_is_read() {
+    assert_eq!(read_in_segments(&[1]), 10);
+}
+
 proptest! {
     #[test]
     fn wherever_a_stream_is_cut_all_its_messages_are_read(cuts in proptest::collection::vec(1_usize..300, 1..30)) {
-        let stream: Vec<u8> = (0..5).flat_map(|number| answer(number, number)).collect();
-        let mut talk = Talk::new(53);
-        talk.handshake();
-        let mut at = 0;
-        for length in cuts.into_iter().cycle() {
-            let end = (at + length).min(stream.len());
-            talk.segment(false, sequence(at), 0x10, &stream[at..end]);
-            at = end;
-            if at == stream.len() {
-                break;
-            }
-        }
-        prop_assert_eq!(talk.named().len(), 10);
-        prop_assert!(talk.pipeline.inspection.messages.is_empty());
+        prop_assert_eq!(read_in_segments(&cuts), 10);
     }
 }
