@@ -289,7 +289,8 @@ impl Pipeline {
         }
         let (flows, all) = self.take_rows(most_rows.max(1), live);
         if flows.is_empty() && all {
-            return self.telling.take_last();
+            // all that was left in a second may have gone on waiting
+            return self.take_waiting().or_else(|| self.telling.take_last());
         }
         Some(TrafficRecord::Flows(FlowsRecord { time: self.clock.now(), flows }))
     }
