@@ -66,17 +66,13 @@ impl Store {
 
     /// False where the name is taken.
     pub async fn add_account(&self, name: &str, password_hash: &str) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let done = sqlx::query(
+        let query = sqlx::query(
             "INSERT INTO account (name, password_hash, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(name)
         .bind(password_hash)
-        .bind(Timestamp::now().as_millisecond())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected() == 1)
+        .bind(Timestamp::now().as_millisecond());
+        Ok(self.write(query).await? == 1)
     }
 
     /// Changes a password and ends the account's sessions but `keep`. False where there is no such account.
@@ -107,12 +103,8 @@ impl Store {
 
     /// The guided page has been seen.
     pub async fn end_first_login(&self, account_id: i64) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE account SET first_login = 0 WHERE id = ?1")
-            .bind(account_id)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        let query = sqlx::query("UPDATE account SET first_login = 0 WHERE id = ?1").bind(account_id);
+        self.write(query).await?;
         Ok(())
     }
 
@@ -123,15 +115,12 @@ impl Store {
         form_token: &str,
     ) -> Result<(), StoreError> {
         let now = Timestamp::now().as_millisecond();
-        let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?4)")
+        let query = sqlx::query("INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?4)")
             .bind(token.as_slice())
             .bind(account_id)
             .bind(form_token)
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+            .bind(now);
+        self.write(query).await?;
         Ok(())
     }
 
@@ -165,23 +154,16 @@ impl Store {
 
     /// Notes that a session is in use.
     pub async fn touch_session(&self, token: &TokenHash, now: Timestamp) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE session SET last_seen = max(last_seen, ?2) WHERE token_hash = ?1")
+        let query = sqlx::query("UPDATE session SET last_seen = max(last_seen, ?2) WHERE token_hash = ?1")
             .bind(token.as_slice())
-            .bind(now.as_millisecond())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+            .bind(now.as_millisecond());
+        self.write(query).await?;
         Ok(())
     }
 
     pub async fn end_session(&self, token: &TokenHash) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM session WHERE token_hash = ?1")
-            .bind(token.as_slice())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        let query = sqlx::query("DELETE FROM session WHERE token_hash = ?1").bind(token.as_slice());
+        self.write(query).await?;
         Ok(())
     }
 
@@ -190,14 +172,10 @@ impl Store {
         let before = |duration: SignedDuration| {
             now.as_millisecond().saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
         };
-        let mut transaction = self.begin().await?;
-        let done = sqlx::query("DELETE FROM session WHERE last_seen < ?1 OR created < ?2")
+        let query = sqlx::query("DELETE FROM session WHERE last_seen < ?1 OR created < ?2")
             .bind(before(limits.idle))
-            .bind(before(limits.absolute))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected())
+            .bind(before(limits.absolute));
+        self.write(query).await
     }
 }
 
@@ -210,20 +188,18 @@ impl Store {
     }
 
     pub async fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO setting VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")
-            .bind(key)
-            .bind(value)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        let query = sqlx::query(
+            "INSERT INTO setting VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+        )
+        .bind(key)
+        .bind(value);
+        self.write(query).await?;
         Ok(())
     }
 
     pub async fn remove_setting(&self, key: &str) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM setting WHERE key = ?1").bind(key).execute(&mut *transaction).await?;
-        transaction.commit().await?;
+        let query = sqlx::query("DELETE FROM setting WHERE key = ?1").bind(key);
+        self.write(query).await?;
         Ok(())
     }
 }

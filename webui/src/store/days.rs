@@ -72,13 +72,8 @@ impl Store {
     /// Removes the days before the one that a time lies in. Returns how many rows that were.
     pub(super) async fn remove_days_before(&self, before: i64) -> Result<u64, StoreError> {
         let before = Timestamp::from_millisecond(before).unwrap_or(Timestamp::MIN);
-        let mut transaction = self.begin().await?;
-        let removed = sqlx::query("DELETE FROM day_total WHERE date < ?1")
-            .bind(date(before).to_string())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(removed.rows_affected())
+        let query = sqlx::query("DELETE FROM day_total WHERE date < ?1").bind(date(before).to_string());
+        self.write(query).await
     }
 }
 

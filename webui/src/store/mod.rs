@@ -25,6 +25,8 @@ mod write;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use weir_shared::error::ErrorChain;
 
@@ -136,6 +138,14 @@ impl Store {
             }
             outcome => Ok(outcome?),
         }
+    }
+
+    /// One statement in a transaction of its own. Returns how many rows it changed.
+    async fn write(&self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let done = query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
     }
 
     /// Whether the database answers a read.

@@ -152,14 +152,8 @@ impl Store {
     async fn remove_unused(&self, sql: &'static str, ids: &[i64], before: i64) -> Result<u64, StoreError> {
         let mut removed = 0;
         for batch in ids.chunks(2_000) {
-            let mut transaction = self.begin().await?;
-            removed += sqlx::query(sql)
-                .bind(serde_json::json!(batch).to_string())
-                .bind(before)
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected();
-            transaction.commit().await?;
+            let query = sqlx::query(sql).bind(serde_json::json!(batch).to_string()).bind(before);
+            removed += self.write(query).await?;
         }
         Ok(removed)
     }
@@ -246,16 +240,8 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
-            let mut transaction = self.begin().await?;
-            let now = sqlx::query(sql)
-                .bind(level.number())
-                .bind(before)
-                .bind(BATCH)
-                .bind(kind)
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected();
-            transaction.commit().await?;
+            let query = sqlx::query(sql).bind(level.number()).bind(before).bind(BATCH).bind(kind);
+            let now = self.write(query).await?;
             removed += now;
             if now < BATCH.unsigned_abs() {
                 return Ok(removed);

@@ -17,17 +17,13 @@ pub struct ApiToken {
 impl Store {
     /// False where the name is taken.
     pub async fn add_token(&self, name: &str, token: &TokenHash) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let done = sqlx::query(
+        let query = sqlx::query(
             "INSERT INTO api_token (name, token_hash, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(name)
         .bind(token.as_slice())
-        .bind(Timestamp::now().as_millisecond())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected() == 1)
+        .bind(Timestamp::now().as_millisecond());
+        Ok(self.write(query).await? == 1)
     }
 
     /// What is known of a token; None where there is no such.
@@ -48,25 +44,19 @@ impl Store {
     }
 
     pub async fn touch_token(&self, token: &TokenHash, now: Timestamp) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE api_token SET last_used = max(coalesce(last_used, 0), ?2) WHERE token_hash = ?1")
-            .bind(token.as_slice())
-            .bind(now.as_millisecond())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        let query = sqlx::query(
+            "UPDATE api_token SET last_used = max(coalesce(last_used, 0), ?2) WHERE token_hash = ?1",
+        )
+        .bind(token.as_slice())
+        .bind(now.as_millisecond());
+        self.write(query).await?;
         Ok(())
     }
 
     /// From now on the token opens nothing. False where no token has this name.
     pub async fn revoke_token(&self, name: &str) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let done = sqlx::query("DELETE FROM api_token WHERE name = ?1")
-            .bind(name)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected() == 1)
+        let query = sqlx::query("DELETE FROM api_token WHERE name = ?1").bind(name);
+        Ok(self.write(query).await? == 1)
     }
 }
 
