@@ -100,26 +100,23 @@ async fn pass_over(ingest: &Ingest, position: &Position, gap: Gap) -> Result<(),
 
 /// What is missing without this entry.
 fn gap_of(record: &JournalRecord, cause: &StoreError) -> Gap {
-    let (what, start, end, kernel) = match record {
-        JournalRecord::Window(window) => ("a window", window.start, end_of(window), kernel_of(window)),
-        JournalRecord::Alert(alert) => ("an alert", alert.time, alert.time, KernelCounters::default()),
-        JournalRecord::Gap(gap) => ("a gap", gap.start, gap.end, gap.kernel),
-        JournalRecord::Session(session) => {
-            let end = session.end.unwrap_or(session.begin);
-            ("a session that ended", session.begin, end, KernelCounters::default())
-        }
-        JournalRecord::Event(event) => ("an event", event.time, event.time, KernelCounters::default()),
-    };
-    let interface = match record {
-        JournalRecord::Gap(gap) => gap.interface.clone(),
-        _ => String::new(),
-    };
-    Gap {
+    let missing = |what: &str, start, end| Gap {
         start,
         end,
-        interface,
+        interface: String::new(),
         reason: format!("{what} could not be stored: {}", ErrorChain(cause)),
-        kernel,
+        kernel: KernelCounters::default(),
+    };
+    match record {
+        JournalRecord::Window(window) => {
+            Gap { kernel: kernel_of(window), ..missing("a window", window.start, end_of(window)) }
+        }
+        JournalRecord::Alert(alert) => missing("an alert", alert.time, alert.time),
+        JournalRecord::Gap(gap) => Gap { reason: missing("a gap", gap.start, gap.end).reason, ..gap.clone() },
+        JournalRecord::Session(session) => {
+            missing("a session that ended", session.begin, session.end.unwrap_or(session.begin))
+        }
+        JournalRecord::Event(event) => missing("an event", event.time, event.time),
     }
 }
 
