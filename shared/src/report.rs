@@ -1,5 +1,7 @@
 //! What a closed window says: totals, mixes and ranked lists per interface. Every ranked list carries the remainder that
 //! it does not name, so that it sums to its total.
+mod ranked;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::AddAssign;
@@ -7,6 +9,7 @@ use std::ops::AddAssign;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use self::ranked::RankedRow;
 use crate::net::{Direction, Endpoint, Transport};
 use crate::process::{OwnerReference, OwnerRow};
 

@@ -2,10 +2,22 @@
 use hashbrown::HashMap;
 use jiff::Timestamp;
 use shared::process::{Owner, OwnerRow};
-use shared::report::{Ranked, RxTx};
+use shared::report::{Others, Ranked, RankedRow as _, RxTx};
 use weir_shared as shared;
 
 use crate::window::owner_lists::is_meant;
+
+/// As an earlier collector left it, which knew the owners as they were then: alive, at a rate, over a threshold.
+pub(super) fn carried(mut owners: Ranked<OwnerRow>) -> Ranked<OwnerRow> {
+    owners.others.session_traffic = owners.others.traffic;
+    for row in &mut owners.rows {
+        row.owner.alive = false;
+        row.over_threshold = false;
+        row.per_second = RxTx::default();
+        row.session_traffic = row.traffic;
+    }
+    owners
+}
 
 /// Adds it to a live list.
 pub(super) fn add_earlier(owners: &Ranked<OwnerRow>, list: &mut Ranked<OwnerRow>) {
@@ -29,8 +41,7 @@ pub(super) fn found(owners: &Ranked<OwnerRow>, search: &str) -> Ranked<OwnerRow>
         if search.is_empty() || is_meant(&row.owner, &search) {
             found.rows.push(row.clone());
         } else {
-            found.others.rows += 1;
-            found.others.traffic += row.traffic;
+            found.others += Others { rows: 1, traffic: row.traffic, session_traffic: row.session_traffic };
         }
     }
     found
@@ -42,40 +53,23 @@ fn identity(owner: &Owner) -> (&str, Option<u32>, Option<Timestamp>) {
 
 /// Rows of the same process become one; the `most` largest stay.
 pub(super) fn joined(carried: &Ranked<OwnerRow>, mut now: Ranked<OwnerRow>, most: usize) -> Ranked<OwnerRow> {
-    now.others.rows += carried.others.rows;
-    now.others.traffic += carried.others.traffic;
-    now.others.session_traffic += carried.others.traffic;
+    now.others += carried.others;
     for old in &carried.rows {
         match now.rows.iter_mut().find(|row| identity(&row.owner) == identity(&old.owner)) {
             Some(row) => {
-                row.traffic += old.traffic;
-                row.rx_payload_bytes = row.rx_payload_bytes.saturating_add(old.rx_payload_bytes);
-                row.tx_payload_bytes = row.tx_payload_bytes.saturating_add(old.tx_payload_bytes);
-                row.session_traffic += old.traffic;
-                row.first_seen = row.first_seen.min(old.first_seen);
+                row.add(old);
                 row.owner.quality = row.owner.quality.max(old.owner.quality);
             }
-            None => {
-                let mut row = old.clone();
-                row.owner.alive = false;
-                row.per_second = RxTx::default();
-                row.session_traffic = row.traffic;
-                now.rows.push(row);
-            }
+            None => now.rows.push(old.clone()),
         }
     }
-    now.rows.sort_by_key(|row| std::cmp::Reverse(row.traffic.sum().bytes));
-    for row in now.rows.drain(most.min(now.rows.len())..) {
-        now.others.rows += 1;
-        now.others.traffic += row.traffic;
-        now.others.session_traffic += row.traffic;
-    }
+    now.keep_largest(most);
     now
 }
 
 #[cfg(test)]
 mod tests {
-    use shared::report::{Count, Others};
+    use shared::report::Count;
 
     use super::*;
 
@@ -105,6 +99,16 @@ mod tests {
         assert_eq!(of_session, [101, 2]);
         assert_eq!(live.others.session_traffic.tx.bytes, 3 + 30 + 5, "nothing is lost from the sum");
         assert_eq!(live.rows[0].traffic.tx.bytes, 1, "what it moved since the start stays");
+    }
+
+    #[test]
+    fn what_an_earlier_collector_said_of_now_is_not_said_again() {
+        let at_its_end = OwnerRow { over_threshold: true, per_second: sent(100), ..row("curl", sent(100)) };
+        let earlier = carried(list(vec![at_its_end], sent(5)));
+        let list = joined(&earlier, list(vec![row("ssh", sent(2))], sent(3)), 9);
+        let curl = list.rows.iter().find(|row| row.owner.name == "curl").unwrap();
+        assert!(!curl.over_threshold && !curl.owner.alive && curl.per_second.is_zero(), "{curl:?}");
+        assert_eq!((curl.traffic.tx.bytes, list.others.session_traffic.tx.bytes), (100, 8));
     }
 
     #[test]

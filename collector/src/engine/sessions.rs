@@ -43,7 +43,7 @@ impl Sessions {
         let running = contents.running.clone().map(|(mut carried, saved)| {
             let away = u64::try_from(now.duration_since(saved).as_millis()).unwrap_or(0);
             carried.gap_millis = carried.gap_millis.saturating_add(away);
-            let owners = std::mem::take(&mut carried.owners);
+            let owners = session_owners::carried(std::mem::take(&mut carried.owners));
             traffic.begin_session();
             Running { carried, owners, baselines: Vec::new() }
         });

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use weir_shared::process::OwnerRow;
 use weir_shared::report::{
     AddressRow, Count, Directions, FlowRow, HostRow, InterfaceWindow, NetworkMix, Ranked, RankedAddresses,
-    RxTx, TcpFlags, TcpHealth, TransportMix,
+    RankedRow, TcpFlags, TcpHealth, TransportMix,
 };
 
 /// One part an interface, in the order of their names; of a name's parts, the one that ended first stands first.
@@ -117,13 +117,9 @@ fn add_health(into: &mut TcpHealth, later: TcpHealth) {
 }
 
 /// A row of a ranked list that a later part may have as well.
-trait Row {
+trait Row: RankedRow {
     type Key: Ord;
     fn key(&self) -> Self::Key;
-    fn traffic(&self) -> RxTx;
-    fn session_traffic(&self) -> RxTx {
-        RxTx::default()
-    }
     fn join(&mut self, later: Self);
 }
 
@@ -140,16 +136,8 @@ fn join_ranked<T: Row>(into: &mut Ranked<T>, later: Ranked<T>) {
         }
     }
     into.rows = rows.into_values().collect();
-    into.rows.sort_by_key(|row| Reverse(row.traffic().sum().bytes));
-    let others = &mut into.others;
-    add(&mut others.rows, later.others.rows);
-    others.traffic += later.others.traffic;
-    others.session_traffic += later.others.session_traffic;
-    for row in into.rows.drain(most.min(into.rows.len())..) {
-        add(&mut others.rows, 1);
-        others.traffic += row.traffic();
-        others.session_traffic += row.session_traffic();
-    }
+    into.others += later.others;
+    into.keep_largest(most);
 }
 
 fn join_addresses(into: &mut RankedAddresses, later: RankedAddresses) {
@@ -171,15 +159,6 @@ fn join_addresses(into: &mut RankedAddresses, later: RankedAddresses) {
     }
 }
 
-/// The protocols of both, each once.
-fn add_protocols(into: &mut Vec<String>, later: Vec<String>) {
-    for protocol in later {
-        if !into.contains(&protocol) {
-            into.push(protocol);
-        }
-    }
-}
-
 impl Row for FlowRow {
     /// Whoever is taken for the initiator: the later part may have begun with the other side's packet.
     type Key = (weir_shared::net::Transport, [weir_shared::net::Endpoint; 2]);
@@ -189,23 +168,11 @@ impl Row for FlowRow {
         (self.protocol, [a.min(b), a.max(b)])
     }
 
-    fn traffic(&self) -> RxTx {
-        self.traffic
-    }
-
     fn join(&mut self, later: Self) {
-        let turned = self.initiator != later.initiator;
-        self.traffic += later.traffic;
+        self.add(&later);
         self.per_second = later.per_second;
-        self.last_seen = self.last_seen.max(later.last_seen);
-        self.round_trip_micros = self.round_trip_micros.or(later.round_trip_micros);
-        add(&mut self.retransmitted_segments, later.retransmitted_segments);
-        add(&mut self.zero_windows, later.zero_windows);
-        add(&mut self.resets, later.resets);
         self.state = later.state;
-        if self.name.is_empty() {
-            self.name = later.name;
-        }
+        let turned = self.initiator != later.initiator;
         let (initiator, responder) = if turned {
             (later.responder_owner, later.initiator_owner)
         } else {
@@ -223,18 +190,9 @@ impl Row for HostRow {
         self.address
     }
 
-    fn traffic(&self) -> RxTx {
-        self.traffic
-    }
-
     fn join(&mut self, later: Self) {
-        self.traffic += later.traffic;
+        self.add(&later);
         self.per_second = later.per_second;
-        self.last_seen = self.last_seen.max(later.last_seen);
-        add_protocols(&mut self.protocols, later.protocols);
-        if self.name.is_empty() {
-            self.name = later.name;
-        }
     }
 }
 
@@ -248,25 +206,10 @@ impl Row for OwnerRow {
         (owner.pid, owner.started, owner.name.clone(), reason)
     }
 
-    fn traffic(&self) -> RxTx {
-        self.traffic
-    }
-
-    fn session_traffic(&self) -> RxTx {
-        self.session_traffic
-    }
-
     fn join(&mut self, later: Self) {
-        self.traffic += later.traffic;
-        add(&mut self.rx_payload_bytes, later.rx_payload_bytes);
-        add(&mut self.tx_payload_bytes, later.tx_payload_bytes);
+        self.add(&later);
         self.per_second = later.per_second;
-        self.last_seen = self.last_seen.max(later.last_seen);
-        self.session_traffic += later.session_traffic;
-        self.over_threshold |= later.over_threshold;
-        add_protocols(&mut self.protocols, later.protocols);
-        let quality = self.owner.quality.max(later.owner.quality);
-        self.owner.quality = quality;
+        self.owner.quality = self.owner.quality.max(later.owner.quality);
         self.owner.alive = later.owner.alive;
     }
 }

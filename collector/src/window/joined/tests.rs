@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use jiff::Timestamp;
 use weir_shared::net::{Direction, Endpoint, Transport};
 use weir_shared::process::{Owner, OwnerRow};
-use weir_shared::report::{Count, FlowRow, HostRow, Others, Ranked};
+use weir_shared::report::{Count, FlowRow, HostRow, Others, Ranked, RxTx};
 
 use super::*;
 

@@ -4,18 +4,16 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use weir_shared::client::{ClientError, Collector, ListRequest};
-use weir_shared::report::{FlowRow, HostRow, Others, Ranked, RxTx};
+use weir_shared::report::{FlowRow, HostRow, Others, Ranked, RankedRow, RxTx};
 
 use super::super::state::State;
 
 /// A row that can be joined with the row of the same thing on another interface.
-pub(super) trait Joinable {
+pub(super) trait Joinable: RankedRow {
     type Key: Eq + Hash;
     fn key(&self) -> Self::Key;
     fn interface(&mut self) -> &mut String;
-    fn traffic(&self) -> RxTx;
-    /// The other row's figures are of other packets.
-    fn add(&mut self, other: &Self);
+    fn per_second(&mut self) -> &mut RxTx;
 }
 
 impl Joinable for HostRow {
@@ -29,20 +27,8 @@ impl Joinable for HostRow {
         &mut self.interface
     }
 
-    fn traffic(&self) -> RxTx {
-        self.traffic
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.traffic += other.traffic;
-        self.per_second += other.per_second;
-        self.first_seen = self.first_seen.min(other.first_seen);
-        self.last_seen = self.last_seen.max(other.last_seen);
-        for protocol in &other.protocols {
-            if !self.protocols.contains(protocol) {
-                self.protocols.push(protocol.clone());
-            }
-        }
+    fn per_second(&mut self) -> &mut RxTx {
+        &mut self.per_second
     }
 }
 
@@ -58,15 +44,8 @@ impl Joinable for FlowRow {
         &mut self.interface
     }
 
-    fn traffic(&self) -> RxTx {
-        self.traffic
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.traffic += other.traffic;
-        self.per_second += other.per_second;
-        self.first_seen = self.first_seen.min(other.first_seen);
-        self.last_seen = self.last_seen.max(other.last_seen);
+    fn per_second(&mut self) -> &mut RxTx {
+        &mut self.per_second
     }
 }
 
@@ -99,8 +78,7 @@ fn joined<T: Joinable>(lists: Vec<Ranked<T>>, limit: usize, forwards: bool) -> R
     let mut rows: Vec<T> = Vec::new();
     let mut places: HashMap<T::Key, usize> = HashMap::new();
     for list in lists {
-        others.rows = others.rows.saturating_add(list.others.rows);
-        others.traffic += list.others.traffic;
+        others += list.others;
         for mut row in list.rows {
             let known = places.get(&row.key()).and_then(|&place| rows.get_mut(place));
             let Some(known) = known else {
@@ -111,18 +89,16 @@ fn joined<T: Joinable>(lists: Vec<Ranked<T>>, limit: usize, forwards: bool) -> R
             let names = format!("{}+{}", known.interface(), row.interface());
             if !forwards {
                 known.add(&row);
+                *known.per_second() += *row.per_second();
             } else if row.traffic().sum().bytes > known.traffic().sum().bytes {
                 *known = row;
             }
             *known.interface() = names;
         }
     }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.traffic().sum().bytes));
-    for row in rows.drain(limit.min(rows.len())..) {
-        others.rows = others.rows.saturating_add(1);
-        others.traffic += row.traffic();
-    }
-    Ranked { rows, others }
+    let mut list = Ranked { rows, others };
+    list.keep_largest(limit);
+    list
 }
 
 #[cfg(test)]

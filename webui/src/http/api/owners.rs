@@ -8,7 +8,7 @@ use serde::Serialize;
 use weir_shared::client::{ClientError, Collector, ListRequest};
 use weir_shared::json::{OthersItem, OwnerItem, Rate, Traffic};
 use weir_shared::process::{Owner, OwnerReference, OwnerRow, Scope};
-use weir_shared::report::{FlowRow, Others, Ranked, RxTx, Since};
+use weir_shared::report::{FlowRow, Others, Ranked, RankedRow as _, RxTx, Since};
 use weir_shared::session::Session;
 
 use super::super::error::HttpError;
@@ -179,19 +179,8 @@ fn key(owner: &Owner, group: Group) -> Option<GroupKey> {
 fn add(span: &mut OwnerSpan, other: &OwnerRow) {
     let OwnerSpan { row, members } = span;
     *members += 1;
-    row.traffic += other.traffic;
+    row.add(other);
     row.per_second += other.per_second;
-    row.session_traffic += other.session_traffic;
-    row.rx_payload_bytes = row.rx_payload_bytes.saturating_add(other.rx_payload_bytes);
-    row.tx_payload_bytes = row.tx_payload_bytes.saturating_add(other.tx_payload_bytes);
-    row.first_seen = row.first_seen.min(other.first_seen);
-    row.last_seen = row.last_seen.max(other.last_seen);
-    row.over_threshold |= other.over_threshold;
-    for protocol in &other.protocols {
-        if !row.protocols.contains(protocol) {
-            row.protocols.push(protocol.clone());
-        }
-    }
     let (all, one) = (&mut row.owner, &other.owner);
     for (common, text) in [
         (&mut all.name, &one.name),
