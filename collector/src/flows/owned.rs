@@ -6,6 +6,13 @@ use super::sums::{Growth, OwnerSum};
 /// Of what passes through this machine and belongs to nobody behind it, as the interface moved it.
 pub const PASSING: OwnerMark = OwnerMark { owner: 0, quality: Match::Forwarded, passes: false };
 
+/// What the interface received of a flow: all that was not sent by it.
+pub fn received(forward: Tally, backward: Tally, sent: Tally) -> Tally {
+    let mut all = forward;
+    all.add(backward);
+    all.since(sent)
+}
+
 /// Which side of a flow that passes through has its packets received by the interface, and the other's it sends; where
 /// both moved the same, by the first packet. None where a packet went out by the interface it came in by.
 pub fn facing([forward, backward, sent]: [Tally; 3], sends_of_initiator: Option<bool>) -> Option<usize> {
@@ -60,9 +67,7 @@ impl Growth {
         if let Some((mark, sum)) = owned.filter(|(mark, _)| mark.quality != Match::None) {
             return (OwnerMark { passes: false, ..mark }, sum);
         }
-        let mut received = self.forward;
-        received.add(self.backward);
-        let received = received.since(self.sent);
+        let received = received(self.forward, self.backward, self.sent);
         let protocols = self.protocols();
         (PASSING, OwnerSum { received, sent: self.sent, protocols, ..OwnerSum::default() })
     }

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::ByAddress;
+use super::owned;
 use super::protocols::Protocols;
 use super::record::{FlowDirection, FlowKind, OwnerMark, Tally};
 use crate::decode::application::Application;
@@ -105,9 +106,7 @@ impl Sums {
     }
 
     pub fn add(&mut self, growth: &Growth) {
-        let mut received = growth.forward;
-        received.add(growth.backward);
-        let received = received.since(growth.sent);
+        let received = owned::received(growth.forward, growth.backward, growth.sent);
         let [in_all, out_all] = if growth.kind == FlowKind::Flow {
             self.told.flows += 1;
             &mut self.told.of_flows

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::owned::PASSING;
+use super::owned::{self, PASSING};
 use super::record::{Match, OwnerMark, Tally};
 use super::sums::{Growth, OwnerSum};
 use super::table;
@@ -63,9 +63,8 @@ impl Waiting {
 
     /// Of a flow that passes through and whose no owner is known.
     pub fn add_passing(&mut self, growth: &table::Growth) {
-        let mut received = growth.forward;
-        received.add(growth.backward);
-        self.add_to(0, PASSING, WaitingSum { received: received.since(growth.sent), sent: growth.sent });
+        let received = owned::received(growth.forward, growth.backward, growth.sent);
+        self.add_to(0, PASSING, WaitingSum { received, sent: growth.sent });
     }
 
     /// What was summed up already.

@@ -64,10 +64,9 @@ pub(super) struct Mirror {
 
 /// Received and sent parts of a row.
 pub(super) fn grown(row: &FlowNews) -> RxTx {
-    let mut all = row.forward;
-    all.add(row.backward);
+    let received = owned::received(row.forward, row.backward, row.sent);
     let count = |tally: Tally| weir_shared::report::Count { packets: tally.packets, bytes: tally.bytes };
-    RxTx { rx: count(all.since(row.sent)), tx: count(row.sent) }
+    RxTx { rx: count(received), tx: count(row.sent) }
 }
 
 fn facing(row: &FlowNews, identity: &FlowIdentity) -> Option<usize> {
