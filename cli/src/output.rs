@@ -36,6 +36,15 @@ impl Colour {
     }
 }
 
+/// What a list calls the rows that it does not name; 0: how many they are is not known.
+pub(crate) fn others_name(rows: u64) -> String {
+    match rows {
+        0 => "others".to_owned(),
+        1 => "1 other".to_owned(),
+        rows => format!("{rows} others"),
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Output {
     out: BufWriter<Stdout>,

@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use weir_shared as shared;
 
 use crate::args::{Arguments, Command, List, UsageError};
-use crate::output::Output;
+use crate::output::{Output, others_name};
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     arguments.check()?;
@@ -110,9 +110,5 @@ fn rate(units: Units, bits_per_second: u64) -> String {
 /// What the list does not name, or nothing where it names all.
 fn others_cell(others: &OthersItem) -> Option<String> {
     let traffic = others.traffic;
-    (traffic != shared::json::Traffic::default()).then(|| match others.rows {
-        0 => "others".to_owned(),
-        1 => "1 other".to_owned(),
-        rows => format!("{rows} others"),
-    })
+    (traffic != shared::json::Traffic::default()).then(|| others_name(others.rows))
 }

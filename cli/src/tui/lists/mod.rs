@@ -17,6 +17,7 @@ pub(super) use flows::protocol as flow_protocol;
 pub(super) use packets::{end as packet_end, protocol as packet_protocol};
 
 use super::state::{Level, State, Tab};
+use crate::output::others_name;
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -157,13 +158,8 @@ impl Row {
         if others.traffic == RxTx::default() && others.rows == 0 {
             return None;
         }
-        let name = match others.rows {
-            0 => "others".to_owned(),
-            1 => "1 other".to_owned(),
-            rows => format!("{rows} others"),
-        };
         let mut cells = vec![Cell::empty(); before];
-        cells.push(Cell::text(name));
+        cells.push(Cell::text(others_name(others.rows)));
         cells.extend(after);
         Some(Self { key: "others".to_owned(), cells, mark: Mark::Faint, weight: (0, 0), more: String::new() })
     }
