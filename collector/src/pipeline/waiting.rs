@@ -88,10 +88,7 @@ impl Pipeline {
         for slot in slots.take(MOST_LOOKED_AT) {
             self.untold.add(*slot, &self.table, &self.owners);
         }
-        for (mark, sum) in self.telling.summed_owners() {
-            self.untold.sums.add_sum(*mark, sum);
-        }
-        self.untold.of_window = Some(self.untold.sums.take());
+        self.untold.of_window = Some(self.take_sums());
     }
 
     /// The sums of a second that has ended, once all that may be told in it is: None where nothing waits and nothing did.
@@ -106,12 +103,17 @@ impl Pipeline {
         for slot in self.telling.new_ones().take(MOST_LOOKED_AT) {
             self.untold.add(slot, &self.table, &self.owners);
         }
-        for (mark, sum) in self.telling.summed_owners() {
-            self.untold.sums.add_sum(*mark, sum);
-        }
-        let record = self.untold.sums.take();
+        let record = self.take_sums();
         let is_empty = record == WaitingRecord::default();
         let had_told = std::mem::replace(&mut self.untold.has_told, !is_empty);
         (!is_empty || had_told).then_some(TrafficRecord::Waiting(record))
+    }
+
+    /// Of the flows that were added, and of those that wait as sums and not as rows.
+    fn take_sums(&mut self) -> WaitingRecord {
+        for (mark, sum) in self.telling.summed_owners() {
+            self.untold.sums.add_sum(*mark, sum);
+        }
+        self.untold.sums.take()
     }
 }
