@@ -214,7 +214,6 @@ impl Engine {
         });
         let lines = lines.collect();
         self.watches.take_in(watch, lines, totals, Instant::now());
-        self.name_packets();
     }
 
     pub(super) fn name_packets(&mut self) {
