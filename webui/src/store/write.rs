@@ -183,7 +183,7 @@ async fn insert_span(
     window: &Window,
     interface: &InterfaceWindow,
 ) -> Result<(), StoreError> {
-    // an interface that went and came back within a window is in it twice
+    // in journals of earlier collectors, an interface that went and came back within a window is in it twice
     let sql = format!(
         "INSERT INTO span (level, start, interface_id, window_id, length_millis, {}) VALUES (0, ?, ?, ?, ?, {}) \
          ON CONFLICT DO UPDATE SET {}",
