@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(gcc:gcc ld:binutils make:make git:git pkg-config:pkg-config)
 test=(ip:iproute2 ethtool:ethtool tcpdump:tcpdump tshark:tshark chromium:chromium chromedriver:chromium-driver
-      tmux:tmux setpriv:util-linux sysctl:procps python3:python3 perl:perl-base tar:tar xz:xz-utils)
+      tmux:tmux setpriv:util-linux systemd-analyze:systemd sysctl:procps python3:python3 perl:perl-base tar:tar xz:xz-utils)
 
 missing=()
 need() {

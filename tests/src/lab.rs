@@ -1,4 +1,5 @@
 //! A monitored machine of its own: namespaces, both services, their state in a private folder.
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -14,7 +15,7 @@ use crate::history::History;
 use crate::leftovers;
 use crate::network::Network;
 use crate::process::Running;
-use crate::program::{Said, program, run};
+use crate::program::{Said, program, run, workspace};
 use crate::wait::{until, until_async};
 
 /// How long a service may take to be ready, a slow machine and a debug build included.
@@ -24,6 +25,11 @@ const STORED: Duration = Duration::from_secs(120);
 
 /// Runs its arguments as a command.
 const WITHOUT_NETLINK: &str = include_str!("without_netlink.py");
+/// Runs its arguments, after a unit's file and a user, as a command.
+const AS_UNIT: &str = include_str!("as_unit.py");
+
+/// Who runs a service that is confined as by its unit.
+const UNPRIVILEGED: u32 = 65534;
 
 /// Dropped, it ends what it started, in the order of its fields, and deletes its namespaces.
 #[derive(Debug)]
@@ -39,6 +45,7 @@ pub struct Lab {
     collector_configuration: String,
     webui_configuration: String,
     refuses_netlink: bool,
+    as_units: bool,
     folder: TempDir,
 }
 
@@ -58,6 +65,7 @@ impl Lab {
             collector_configuration: "[capture]\nwindow_seconds = 1\n".to_owned(),
             webui_configuration: String::new(),
             refuses_netlink: false,
+            as_units: false,
             folder,
         }
     }
@@ -99,6 +107,34 @@ impl Lab {
         self.refuses_netlink = true;
     }
 
+    /// From their next start on the services run unprivileged, and as confined as by their systemd units.
+    pub fn confine_as_units(&mut self) {
+        self.as_units = true;
+        std::os::unix::fs::chown(self.folder(), Some(UNPRIVILEGED), Some(UNPRIVILEGED))
+            .expect("the folder's owner");
+    }
+
+    /// A copy of one of our programs that everybody may run, wherever the checkout is.
+    pub fn copy_for_all(&self, name: &str) -> PathBuf {
+        let copy = self.path(name);
+        // by a process of its own: a file that this one writes is inherited by what other tests start meanwhile, and a
+        // program that is open for writing cannot be executed (ETXTBSY)
+        let made = Command::new("install").args(["-m", "0755"]).arg(program(name)).arg(&copy).status();
+        assert!(made.expect("install").success(), "no copy of {name}");
+        copy
+    }
+
+    /// The arguments to python3 that run a service as its unit does.
+    fn as_unit(&self, name: &str) -> Vec<OsString> {
+        // a service's own user need not be able to read the checkout
+        let unit = self.path(&format!("{name}.service"));
+        fs::copy(workspace().join("systemd").join(format!("{name}.service")), &unit).expect("the unit");
+        let script = self.path("as_unit.py");
+        fs::write(&script, AS_UNIT).expect("the script");
+        let words = [script.into(), unit.into(), UNPRIVILEGED.to_string().into()];
+        words.into_iter().chain([self.copy_for_all(name).into()]).collect()
+    }
+
     /// The collector's command line, in the monitored namespace.
     pub fn collector_command(&self) -> Command {
         let configuration = self.path("collector.toml");
@@ -106,6 +142,10 @@ impl Lab {
         let mut command = if self.refuses_netlink {
             let mut command = self.network.inside(Path::new("python3"));
             command.args(["-c", WITHOUT_NETLINK]).arg(program("weir-collector"));
+            command
+        } else if self.as_units {
+            let mut command = self.network.inside(Path::new("python3"));
+            command.args(self.as_unit("weir-collector"));
             command
         } else {
             self.network.inside(&program("weir-collector"))
@@ -136,7 +176,13 @@ impl Lab {
     pub fn webui_command(&self) -> Command {
         let configuration = self.path("webui.toml");
         fs::write(&configuration, &self.webui_configuration).expect("webui's configuration");
-        let mut command = Command::new(program("weir-webui"));
+        let mut command = if self.as_units {
+            let mut command = Command::new("python3");
+            command.args(self.as_unit("weir-webui"));
+            command
+        } else {
+            Command::new(program("weir-webui"))
+        };
         command.arg("--config").arg(configuration).arg("--database").arg(&self.database);
         command.arg("--socket").arg(self.socket()).args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         command.args(["--log-level", "debug", "run"]).env("WEIR_PRINT_PASSWORD", "1");

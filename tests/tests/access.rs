@@ -19,16 +19,6 @@ fn as_stranger(command: &Command) -> Command {
     other
 }
 
-/// A copy that everybody may run, wherever the checkout is.
-fn readable(lab: &Lab, name: &str) -> std::path::PathBuf {
-    let copy = lab.path(name);
-    // by a process of its own: a file that this one writes is inherited by what other tests start meanwhile, and a
-    // program that is open for writing cannot be executed (ETXTBSY)
-    let made = Command::new("install").args(["-m", "0755"]).arg(program(name)).arg(&copy).status();
-    assert!(made.expect("install").success(), "no copy of {name}");
-    copy
-}
-
 #[test]
 fn a_stranger_cannot_use_the_socket_and_is_told_why() {
     let mut lab = Lab::new();
@@ -37,7 +27,7 @@ fn a_stranger_cannot_use_the_socket_and_is_told_why() {
     assert_eq!(mode, 0o660, "mode of the collector's socket");
     let control = fs::metadata(lab.path("control.sock")).expect("the control socket");
     assert_eq!((control.permissions().mode() & 0o777, control.uid()), (0o600, 0));
-    let mut command = Command::new(readable(&lab, "weir"));
+    let mut command = Command::new(lab.copy_for_all("weir"));
     command.arg("--socket").arg(lab.socket()).args(["status", "--json"]);
     let said = run(&mut as_stranger(&command));
     assert_eq!(said.code, 1, "{said:?}");
@@ -49,7 +39,7 @@ fn even_where_the_mode_lets_a_stranger_connect_the_collector_closes() {
     let mut lab = Lab::new();
     lab.start_collector();
     fs::set_permissions(lab.socket(), fs::Permissions::from_mode(0o666)).expect("a careless mode");
-    let mut command = Command::new(readable(&lab, "weir"));
+    let mut command = Command::new(lab.copy_for_all("weir"));
     command.arg("--socket").arg(lab.socket()).args(["status", "--json"]);
     let said = run(&mut as_stranger(&command));
     assert_eq!(said.code, 1, "{said:?}");
@@ -77,7 +67,7 @@ fn the_capture_worker_has_one_capability_and_no_way_to_more() {
 #[test]
 fn without_permission_to_capture_it_goes_on_with_kernel_counters_and_says_how_to_grant_it() {
     let lab = Lab::new();
-    let collector = readable(&lab, "weir-collector");
+    let collector = lab.copy_for_all("weir-collector");
     for folder in ["nobody", "nobody/state"] {
         fs::create_dir(lab.path(folder)).expect("a folder");
         std::os::unix::fs::chown(lab.path(folder), Some(NOBODY), Some(NOBODY)).expect("its owner");
@@ -118,7 +108,7 @@ fn without_permission_to_capture_it_goes_on_with_kernel_counters_and_says_how_to
 fn webui_runs_without_any_right_of_its_own() {
     let mut lab = Lab::new();
     lab.start_collector();
-    let webui = readable(&lab, "weir-webui");
+    let webui = lab.copy_for_all("weir-webui");
     fs::create_dir(lab.path("own")).expect("a folder");
     std::os::unix::fs::chown(lab.path("own"), Some(NOBODY), Some(NOBODY)).expect("its owner");
     let mut plain = Command::new(webui);
