@@ -460,6 +460,22 @@ INLINE void note_told(struct known *known, u32 hash, u32 place, u32 generation)
 	known->tuples[place & 3] = hash;
 }
 
+/* The cookie of a socket's network namespace; the helper for packets is only there from Linux 6.15 on. No arithmetic is
+ * allowed on a socket's address, so its head is read as it lies there. */
+INLINE u64 network_namespace_of(const struct bpf_sock *socket)
+{
+	const u64 place = __builtin_preserve_field_info(((struct sock *)0)->__sk_common.skc_net.net, 0);
+	u8 head[80] __attribute__((aligned(8))) = {};
+	struct net *network;
+	u64 cookie = 0;
+
+	if (place > sizeof head - sizeof network || bpf_probe_read_kernel(head, sizeof head, socket))
+		return 0;
+	network = *(struct net **)(head + place);
+	bpf_probe_read_kernel(&cookie, sizeof cookie, &network->net_cookie);
+	return cookie;
+}
+
 INLINE int on_packet(struct __sk_buff *packet, const int sent)
 {
 	struct control *control_of_ours = control();
@@ -517,7 +533,7 @@ INLINE int on_packet(struct __sk_buff *packet, const int sent)
 		known->how = LISTENER;
 	if (known->socket != cookie || !known->network_namespace || known->how == KERNEL) {
 		known->socket = cookie;
-		known->network_namespace = bpf_get_netns_cookie(packet);
+		known->network_namespace = network_namespace_of(socket);
 	}
 	if (!tell_socket(known, &tuple, socket, sent, control_of_ours))
 		return 1;
@@ -549,15 +565,17 @@ enum { ETHERNET_HEADER = 14 };
 INLINE const u8 *network_header(const struct sk_buff *frame, u32 *there)
 {
 	const u8 *network = frame->head + frame->network_header;
-	u64 ring, link[2] = {}, same[2] = {};
+	u64 ring = 0, link[2] = {}, same[2] = {};
 	u32 offset = network - frame->data; /* past the link header, and tags behind it */
 
 	*there = frame->tail - frame->network_header;
 	if ((int)*there > 0 || frame->dev->hard_header_len != ETHERNET_HEADER)
 		return network;
 	/* its lowest bit says that it is no structure (skb_zcopy_set_nouarg) */
-	ring = (u64)((struct skb_shared_info *)(frame->head + frame->end))->destructor_arg;
-	if (!(ring & 1) || bpf_probe_read_kernel(link, ETHERNET_HEADER, frame->data))
+	const struct skb_shared_info *shared = (void *)(frame->head + frame->end);
+
+	if (bpf_probe_read_kernel(&ring, sizeof ring, &shared->destructor_arg) || !(ring & 1) ||
+	    bpf_probe_read_kernel(link, ETHERNET_HEADER, frame->data))
 		return 0;
 	for (int head = 32; head <= 48; head += 16) {
 		const u8 *written = (const u8 *)((ring & ~1ul) + head);
@@ -583,7 +601,10 @@ INLINE int read_frame(const struct sk_buff *frame, struct tuple *tuple)
 
 	if (!network)
 		return UNREADABLE;
-	if (there > 0xffff || there < 20 || bpf_probe_read_kernel(read + 6, 2 + (there < 48 ? there : 48), network - 2))
+	u32 bytes = there < 48 ? there : 48;
+
+	asm volatile("" : "+r"(bytes)); /* or the compiler drops the bound below, and old verifiers see none */
+	if (there > 0xffff || bytes < 20 || bytes > 48 || bpf_probe_read_kernel(read + 6, 2 + bytes, network - 2))
 		return WITHOUT_TUPLE;
 	u8 version = header[0] >> 4;
 
