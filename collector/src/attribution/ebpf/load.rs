@@ -121,7 +121,8 @@ pub(super) fn kernel() -> String {
 }
 
 fn attach(ebpf: &mut Ebpf, name: &'static str, cgroup: &File) -> Result<(&'static str, FdLink), EbpfError> {
-    let refused = |source| EbpfError::Program { kernel: kernel(), program: name, source: Box::new(source) };
+    let refused =
+        |source: ProgramError| EbpfError::Program { kernel: kernel(), program: name, source: source.into() };
     let program = ebpf.program_mut(name).ok_or(EbpfError::Missing(name))?;
     let link = match name {
         "sock_create" => sock_create(program, cgroup),
@@ -174,7 +175,8 @@ fn link_error(error: LinkError) -> ProgramError {
 /// The iterator's programs run while it is read; there is nothing to read.
 fn name_existing(ebpf: &mut Ebpf, types: &Btf) -> Result<(), EbpfError> {
     const NAME: &str = "existing";
-    let refused = |source| EbpfError::Program { kernel: kernel(), program: NAME, source: Box::new(source) };
+    let refused =
+        |source: ProgramError| EbpfError::Program { kernel: kernel(), program: NAME, source: source.into() };
     let program = ebpf.program_mut(NAME).ok_or(EbpfError::Missing(NAME))?;
     let mut iterate = || -> Result<File, ProgramError> {
         let program: &mut Iter = program.try_into()?;

@@ -14,6 +14,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use aya::programs::ProgramError;
 use aya::programs::links::FdLink;
 use shared::error::ErrorChain;
 use shared::health::Attribution;
@@ -32,8 +33,8 @@ pub enum EbpfError {
     Types(#[source] aya::BtfError),
     #[error("the kernel programs could not be prepared for Linux {kernel}")]
     Object { kernel: String, source: Box<aya::EbpfError> },
-    #[error("Linux {kernel} did not take the program {program}; 6.15 or later has all it needs")]
-    Program { kernel: String, program: &'static str, source: Box<aya::programs::ProgramError> },
+    #[error("Linux {kernel} did not take the program {program}")]
+    Program { kernel: String, program: &'static str, source: Refusal },
     #[error("{0} is not in the kernel programs; this build is broken")]
     Missing(&'static str),
     #[error("a cgroup2 hierarchy is neither mounted nor could be")]
@@ -54,6 +55,37 @@ pub enum EbpfError {
     Taken { path: PathBuf },
     #[error("the group {0} does not exist")]
     Group(String),
+}
+
+/// Why the kernel did not take a program.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Of the verifier's log, which is pages long, the line that says why.
+    #[error("{verdict}")]
+    Verifier { verdict: String, source: io::Error },
+    #[error(transparent)]
+    Other(Box<ProgramError>),
+}
+
+impl From<ProgramError> for Refusal {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::LoadError { io_error, verifier_log } => {
+                let log = verifier_log.to_string();
+                tracing::debug!("{log}");
+                Self::Verifier { verdict: verdict(&log).to_owned(), source: io_error }
+            }
+            error => Self::Other(Box::new(error)),
+        }
+    }
+}
+
+/// The last line before the figures at the log's end (`print_verification_stats` in kernel/bpf/verifier.c).
+fn verdict(log: &str) -> &str {
+    const FIGURES: [&str; 4] = ["verification time", "stack depth", "insns processed", "processed"];
+    let mut lines = log.lines().rev().map(str::trim);
+    let is_figures = |line: &str| line.is_empty() || FIGURES.iter().any(|begin| line.starts_with(begin));
+    lines.find(|line| !is_figures(line)).unwrap_or("its verifier says nothing")
 }
 
 /// The open ends of programs that are at work: what the capture worker maps.
@@ -188,6 +220,15 @@ mod tests {
         // the next worker can
         assert_eq!(loaded.as_read("").status(without.clone()).grade, "ebpf");
         assert_eq!(Outcome::default().as_read("no ring").status(without.clone()), without);
+    }
+
+    #[test]
+    fn of_the_verifiers_log_the_line_is_told_that_says_why() {
+        let log = "func 'net_dev_queue' arg0 has btf_id 922 type STRUCT 'sk_buff'\n\
+                   653: (79) r8 = *(u64 *)(r2 +40)\nR2 invalid mem access 'scalar'\n\
+                   verification time 23292 usec\nstack depth 336\nprocessed 352 insns (limit 1000000)\n";
+        assert_eq!(verdict(log), "R2 invalid mem access 'scalar'");
+        assert_eq!(verdict(""), "its verifier says nothing");
     }
 
     #[test]
