@@ -2,6 +2,7 @@
 # make test     every test, with the real binaries; those that need namespaces run through sudo when not root
 # make crash    kill -9 either service 200 times under load
 # make scorecard  two dozen ways to move bytes, and whom they are credited to: docs/attribution-scorecard.md
+# make vm       Debian under systemd with several kernels, emulated: installs Weir by its manual and tries it
 # make bench    cost beside the packet monitors that are installed
 # make lint     what .ci/run checks before the tests
 export CARGO_TERM_COLOR ?= auto
@@ -9,7 +10,7 @@ AS_ROOT := $(CURDIR)/tools/as-root
 RUNNER = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
 CRASH_CYCLES ?= 200
 
-.PHONY: run build test crash scorecard bench lint format docs captures clean
+.PHONY: run build test crash scorecard vm bench lint format docs captures clean
 
 run:
 	@tools/run.sh
@@ -25,6 +26,9 @@ crash: build
 
 scorecard: build
 	WEIR_SCORECARD=full $(RUNNER)=$(AS_ROOT) cargo test --workspace --locked --test scorecard -- in_full --nocapture
+
+vm:
+	@tests/vm/run.sh $(KERNELS)
 
 bench:
 	@bench/run.sh

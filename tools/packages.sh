@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, those that are missing. Says what it does.
-# usage: tools/packages.sh build|test
+# usage: tools/packages.sh build|test|vm
 set -euo pipefail
 
 build=(gcc:gcc ld:binutils make:make git:git pkg-config:pkg-config)
 test=(ip:iproute2 ethtool:ethtool tcpdump:tcpdump tshark:tshark chromium:chromium chromedriver:chromium-driver
       tmux:tmux setpriv:util-linux systemd-analyze:systemd sysctl:procps python3:python3 perl:perl-base tar:tar xz:xz-utils)
+vm=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs curl:curl xz:xz-utils)
 
 missing=()
 need() {
@@ -18,6 +19,7 @@ need() {
 need "${build[@]}"
 compgen -G '/usr/include/pcap/pcap.h' >/dev/null || missing+=(libpcap-dev)
 [[ ${1:-build} == test ]] && need "${test[@]}"
+[[ ${1:-build} == vm ]] && need "${vm[@]}"
 ((${#missing[@]})) || exit 0
 
 install=(apt-get install --yes --no-install-recommends "${missing[@]}")
