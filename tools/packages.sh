@@ -8,18 +8,23 @@ test=(ip:iproute2 ethtool:ethtool tcpdump:tcpdump tshark:tshark chromium:chromiu
       tmux:tmux setpriv:util-linux systemd-analyze:systemd sysctl:procps python3:python3 perl:perl-base tar:tar xz:xz-utils)
 vm=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs curl:curl xz:xz-utils)
 
-missing=()
 need() {
   local pair
   for pair in "$@"; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+    PATH=$PATH:/usr/sbin:/sbin:/snap/bin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
   done
 }
 
-need "${build[@]}"
-compgen -G '/usr/include/pcap/pcap.h' >/dev/null || missing+=(libpcap-dev)
-[[ ${1:-build} == test ]] && need "${test[@]}"
-[[ ${1:-build} == vm ]] && need "${vm[@]}"
+look() {
+  missing=()
+  need "${build[@]}"
+  compgen -G '/usr/include/pcap/pcap.h' >/dev/null || missing+=(libpcap-dev)
+  [[ $1 == test ]] && need "${test[@]}"
+  [[ $1 == vm ]] && need "${vm[@]}"
+  return 0
+}
+
+look "${1:-build}"
 ((${#missing[@]})) || exit 0
 
 install=(apt-get install --yes --no-install-recommends "${missing[@]}")
@@ -42,3 +47,9 @@ echo "installing with apt-get: ${missing[*]}"
   echo "apt-get failed; run as root: apt-get update && ${install[*]}" >&2
   exit 1
 }
+look "${1:-build}"
+((${#missing[@]})) || exit 0
+echo "installed, and yet not there: ${missing[*]}" >&2
+[[ ${missing[*]} == *chromium* ]] &&
+  echo "Ubuntu's Chromium is a snap: install it by 'snap install chromium', which takes a running snapd, and try again" >&2
+exit 1
