@@ -104,8 +104,8 @@ second() {
   systemctl stop "${units[@]}" 2>/dev/null
   mkdir -p "$(dirname "$where")" && ln -s /opt/weir/checkout "$where"
   cd "$where/collector" || return
-  RUST_BACKTRACE=0 timeout 900 "$where/target/debug/deps/ebpf-vm" --test-threads=1 >/root/tests.log 2>&1 </dev/null
-  try "the tests of the kernel programs" eval "grep -q '^test result: ok' /root/tests.log || { cat /root/tests.log; false; }"
+  RUST_BACKTRACE=0 timeout 900 "$where/target/debug/deps/ebpf-vm" --test-threads=1 >/var/log/weir-tests.log 2>&1 </dev/null
+  try "the tests of the kernel programs" eval "grep -q '^test result: ok' /var/log/weir-tests.log || { cat /var/log/weir-tests.log; false; }"
 }
 
 echo "# $(uname -r)"
