@@ -128,6 +128,7 @@ fn escape(way: &str) -> ExitCode {
         "connect" => std::net::TcpStream::connect("127.0.0.1:9")
             .is_err_and(|error| error.raw_os_error() == Some(libc::EACCES)),
         "listen" => std::net::UdpSocket::bind("127.0.0.1:0").is_err(),
+        "limits" => nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).is_err(),
         "program" => std::process::Command::new("/bin/true").spawn().is_err(),
         "thread" => std::thread::Builder::new().spawn(|| {}).is_err(),
         "signal" => nix::sys::signal::kill(nix::unistd::getppid(), None).is_err(),
@@ -135,7 +136,7 @@ fn escape(way: &str) -> ExitCode {
         "output" => nix::unistd::write(std::io::stdout(), b"out").is_err(),
         _ => return ExitCode::FAILURE,
     };
-    eprintln!("{}", if refused { "refused" } else { "done" });
+    weir_shared::error::complain(if refused { "refused" } else { "done" });
     ExitCode::SUCCESS
 }
 

@@ -2,7 +2,7 @@
 //! socket, the filter compiler nothing but its memory. What the kernel then still answers is in `calls`.
 //!
 //! The order matters. The bounding set is cleared while CAP_SETPCAP is there; changing the user clears the parent-death
-//! signal, so that follows; the seccomp filter that refuses comes before the one that kills, which forbids seccomp(2).
+//! signal, so that follows; the seccomp filter that kills comes before the one that refuses, which refuses seccomp(2), too.
 mod calls;
 
 use std::collections::HashSet;
@@ -62,10 +62,10 @@ pub fn confine_worker(parent: Pid) -> Result<Confinement, SandboxError> {
     limit(Resource::RLIMIT_NOFILE, 384)?; // an interface takes four descriptors at most
     let landlock = shut_files_and_network()?;
     let user = Uid::effective().as_raw();
-    let (refuse, allow) = calls::worker_filters()?;
-    let seccomp_instructions = u32::try_from(refuse.len().saturating_add(allow.len())).unwrap_or(u32::MAX);
-    seccompiler::apply_filter(&refuse).step("seccomp filter that refuses")?;
-    seccompiler::apply_filter(&allow).step("seccomp filter that kills")?;
+    let (kill, allow) = calls::worker_filters()?;
+    let seccomp_instructions = u32::try_from(kill.len().saturating_add(allow.len())).unwrap_or(u32::MAX);
+    seccompiler::apply_filter(&kill).step("seccomp filter that kills")?;
+    seccompiler::apply_filter(&allow).step("seccomp filter that refuses")?;
     Ok(Confinement { user, may_capture, landlock, seccomp_instructions })
 }
 
@@ -81,9 +81,11 @@ pub(super) fn confine_compiler(seconds: u64, memory: u64) -> Result<(), SandboxE
 }
 
 /// A terminal's Ctrl+C and a unit's SIGTERM reach the whole group: they must not cost the last tick. The parent's
-/// Finish, its end of the socket or its death end the worker.
+/// Finish, its end of the socket or its death end the worker. SIGXFSZ: where standard error is a file, a library that
+/// complains there may not, and that is all.
 fn hold_signals() -> Result<(), SandboxError> {
-    let held: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+    let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGXFSZ];
+    let held: SigSet = held.into_iter().collect();
     held.thread_block().step("block signals")
 }
 

@@ -1,5 +1,6 @@
-//! The system calls that the kernel still answers, each for a reason. Everything else kills the process, except what
-//! libpcap and libc try and can do without: that is refused with EACCES.
+//! The system calls that the kernel still answers, each for a reason. Everything else is refused with EACCES, since what
+//! libpcap and libc try and can do without differs from one distribution to the next; what none of them has a use for, and
+//! whoever has taken the process over has, ends it.
 use std::collections::BTreeMap;
 
 use libc::{
@@ -15,8 +16,8 @@ use seccompiler::{
 
 use super::{SandboxError, Step};
 
-/// The two filters of the capture worker: what is refused, and what is allowed while the rest kills. seccompiler knows
-/// two actions a filter; of all filters the strictest answer wins, so a refused call is on both lists.
+/// The two filters of the capture worker: what kills, and what is allowed while the rest is refused. seccompiler knows two
+/// actions a filter; of all filters the strictest answer wins.
 pub(super) fn worker_filters() -> Result<(BpfProgram, BpfProgram), SandboxError> {
     let mut allow = Calls::default();
     allow.link_to_the_parent()?;
@@ -25,15 +26,13 @@ pub(super) fn worker_filters() -> Result<(BpfProgram, BpfProgram), SandboxError>
     allow.packet_socket_options()?;
     allow.memory()?;
     allow.last_words()?;
-    let mut refuse = Calls::default();
-    refuse.files();
-    refuse.other_sockets()?;
-    for (number, rules) in &refuse.0 {
-        allow.0.entry(*number).or_default().extend(rules.iter().cloned());
-    }
+    let mut kill = Calls::default();
+    kill.other_programs();
+    kill.other_powers();
+    kill.when(libc::SYS_write, vec![rule(vec![differs(0, 2)?])?]);
     Ok((
-        refuse.into_program(Action::Allow, Action::Errno(EACCES.unsigned_abs()))?,
-        allow.into_program(Action::KillProcess, Action::Allow)?,
+        kill.into_program(Action::Allow, Action::KillProcess)?,
+        allow.into_program(Action::Errno(EACCES.unsigned_abs()), Action::Allow)?,
     ))
 }
 
@@ -134,17 +133,62 @@ impl Calls {
         Ok(())
     }
 
-    /// libpcap looks under /sys/class/net, libc for nscd and nsswitch.conf.
-    fn files(&mut self) {
-        self.any(&[libc::SYS_openat, libc::SYS_newfstatat, libc::SYS_faccessat2, libc::SYS_readlinkat]);
+    /// To start one, or to reach into one that runs.
+    fn other_programs(&mut self) {
+        self.any(&[
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_clone,
+            libc::SYS_clone3,
+            libc::SYS_kill,
+            libc::SYS_tkill,
+            libc::SYS_rt_sigqueueinfo,
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::SYS_pidfd_open,
+            libc::SYS_pidfd_getfd,
+            libc::SYS_pidfd_send_signal,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_readv,
+            libc::SYS_process_vm_writev,
+            libc::SYS_process_madvise,
+        ]);
         #[cfg(target_arch = "x86_64")]
-        self.any(&[libc::SYS_access, libc::SYS_stat, libc::SYS_open, libc::SYS_readlink]);
+        self.any(&[libc::SYS_fork, libc::SYS_vfork]);
     }
 
-    fn other_sockets(&mut self) -> Result<(), SandboxError> {
-        let other_family = rule(vec![differs(0, AF_PACKET)?, differs(0, AF_UNIX)?])?;
-        self.when(libc::SYS_socket, vec![other_family, rule(vec![differs(1, SOCK_RAW)?])?]);
-        Ok(())
+    /// Another user's, more of the kernel than a program needs, or another way past these filters.
+    fn other_powers(&mut self) {
+        self.any(&[
+            libc::SYS_setuid,
+            libc::SYS_setgid,
+            libc::SYS_setreuid,
+            libc::SYS_setregid,
+            libc::SYS_setresuid,
+            libc::SYS_setresgid,
+            libc::SYS_setfsuid,
+            libc::SYS_setfsgid,
+            libc::SYS_setgroups,
+            libc::SYS_capset,
+            libc::SYS_unshare,
+            libc::SYS_setns,
+            libc::SYS_mount,
+            libc::SYS_umount2,
+            libc::SYS_pivot_root,
+            libc::SYS_chroot,
+            libc::SYS_bpf,
+            libc::SYS_perf_event_open,
+            libc::SYS_userfaultfd,
+            libc::SYS_io_uring_setup,
+            libc::SYS_memfd_create,
+            libc::SYS_keyctl,
+            libc::SYS_add_key,
+            libc::SYS_request_key,
+            libc::SYS_init_module,
+            libc::SYS_finit_module,
+            libc::SYS_delete_module,
+            libc::SYS_kexec_load,
+            libc::SYS_reboot,
+        ]);
     }
 
     fn into_program(self, otherwise: Action, on_match: Action) -> Result<BpfProgram, SandboxError> {
