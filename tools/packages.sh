@@ -20,6 +20,8 @@ look() {
   need "${build[@]}"
   compgen -G '/usr/include/pcap/pcap.h' >/dev/null || missing+=(libpcap-dev)
   [[ $1 == test ]] && need "${test[@]}"
+  # HTTP clients do not start without any certificate, whatever they ask
+  [[ $1 == test && ! -e /etc/ssl/certs/ca-certificates.crt ]] && missing+=(ca-certificates)
   [[ $1 == vm ]] && need "${vm[@]}"
   return 0
 }

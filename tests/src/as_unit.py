@@ -28,7 +28,8 @@ def calls(name):
     if not name.startswith("@"):
         return {name}
     said = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True, capture_output=True, text=True).stdout
-    lines = (line.strip() for line in said.splitlines()[1:])
+    # systemd 255 writes a code of no colour even into a pipe
+    lines = (line.replace("\x1b[0m", "").strip() for line in said.splitlines()[1:])
     return set().union(*(calls(line) for line in lines if line and not line.startswith("#")))
 
 
