@@ -1,5 +1,4 @@
 //! A monitored machine of its own: namespaces, both services, their state in a private folder.
-use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -28,8 +27,8 @@ const WITHOUT_NETLINK: &str = include_str!("without_netlink.py");
 /// Runs its arguments, after a unit's file and a user, as a command.
 const AS_UNIT: &str = include_str!("as_unit.py");
 
-/// Who runs a service that is confined as by its unit.
-const UNPRIVILEGED: u32 = 65534;
+/// A user and group without rights.
+pub const NOBODY: u32 = 65534;
 
 /// Dropped, it ends what it started, in the order of its fields, and deletes its namespaces.
 #[derive(Debug)]
@@ -110,8 +109,7 @@ impl Lab {
     /// From their next start on the services run unprivileged, and as confined as by their systemd units.
     pub fn confine_as_units(&mut self) {
         self.as_units = true;
-        std::os::unix::fs::chown(self.folder(), Some(UNPRIVILEGED), Some(UNPRIVILEGED))
-            .expect("the folder's owner");
+        std::os::unix::fs::chown(self.folder(), Some(NOBODY), Some(NOBODY)).expect("the folder's owner");
     }
 
     /// A copy of one of our programs that everybody may run, wherever the checkout is.
@@ -124,15 +122,15 @@ impl Lab {
         copy
     }
 
-    /// The arguments to python3 that run a service as its unit does.
-    fn as_unit(&self, name: &str) -> Vec<OsString> {
+    /// Completes a command of python3 to one that runs a service as its unit does.
+    fn as_unit(&self, mut python: Command, name: &str) -> Command {
         // a service's own user need not be able to read the checkout
         let unit = self.path(&format!("{name}.service"));
         fs::copy(workspace().join("systemd").join(format!("{name}.service")), &unit).expect("the unit");
         let script = self.path("as_unit.py");
         fs::write(&script, AS_UNIT).expect("the script");
-        let words = [script.into(), unit.into(), UNPRIVILEGED.to_string().into()];
-        words.into_iter().chain([self.copy_for_all(name).into()]).collect()
+        python.arg(script).arg(unit).arg(NOBODY.to_string()).arg(self.copy_for_all(name));
+        python
     }
 
     /// The collector's command line, in the monitored namespace.
@@ -144,9 +142,7 @@ impl Lab {
             command.args(["-c", WITHOUT_NETLINK]).arg(program("weir-collector"));
             command
         } else if self.as_units {
-            let mut command = self.network.inside(Path::new("python3"));
-            command.args(self.as_unit("weir-collector"));
-            command
+            self.as_unit(self.network.inside(Path::new("python3")), "weir-collector")
         } else {
             self.network.inside(&program("weir-collector"))
         };
@@ -177,9 +173,7 @@ impl Lab {
         let configuration = self.path("webui.toml");
         fs::write(&configuration, &self.webui_configuration).expect("webui's configuration");
         let mut command = if self.as_units {
-            let mut command = Command::new("python3");
-            command.args(self.as_unit("weir-webui"));
-            command
+            self.as_unit(Command::new("python3"), "weir-webui")
         } else {
             Command::new(program("weir-webui"))
         };

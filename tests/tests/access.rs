@@ -4,12 +4,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::process::Command;
 use std::time::Duration;
 
-use weir_tests::lab::Lab;
+use weir_tests::lab::{Lab, NOBODY};
 use weir_tests::process::{Running, children};
 use weir_tests::program::{program, run};
 use weir_tests::wait::until;
-
-const NOBODY: u32 = 65534;
 
 /// The command, run by somebody who is in no group that matters.
 fn as_stranger(command: &Command) -> Command {
