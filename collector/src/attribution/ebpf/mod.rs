@@ -82,7 +82,7 @@ impl From<ProgramError> for Refusal {
 
 /// The last line before the figures at the log's end (`print_verification_stats` in kernel/bpf/verifier.c).
 fn verdict(log: &str) -> &str {
-    const FIGURES: [&str; 4] = ["verification time", "stack depth", "insns processed", "processed"];
+    const FIGURES: [&str; 3] = ["verification time", "stack depth", "processed"];
     let mut lines = log.lines().rev().map(str::trim);
     let is_figures = |line: &str| line.is_empty() || FIGURES.iter().any(|begin| line.starts_with(begin));
     lines.find(|line| !is_figures(line)).unwrap_or("its verifier says nothing")
