@@ -11,7 +11,6 @@ kernels=("$@")
 # not debian/trixie: Linux 6.12 crashes in the emulator of QEMU 7.2
 ((${#kernels[@]})) || kernels=(debian/bookworm ubuntu/jammy ubuntu/noble)
 declare -A archive=([debian]=http://deb.debian.org/debian [ubuntu]=http://archive.ubuntu.com/ubuntu)
-programs=${WEIR_VM_PROGRAMS:-target/debug}
 work=target/vm
 root=$work/root
 mkdir -p "$work/packages"
@@ -53,7 +52,6 @@ prepare() {
   local home=$root/opt/weir checkout
   checkout=$(pwd)
   rm -rf "$home" && mkdir -p "$home/target/release" "$home/checkout/target/debug/deps" "$home/checkout/target/debug/examples"
-  for name in weir weir-collector weir-webui; do strip -o "$home/target/release/$name" "$programs/$name"; done
   cp -r systemd "$home/"
   # the commands of the manual, but for the build and the first password, which asks a terminal
   sed -n '/^## Install/,/^## /p' docs/operating.md | sed -n 's/^    //p' |
@@ -62,6 +60,7 @@ prepare() {
   for name in weir weir-collector weir-webui weir-send weir-scenario; do
     strip -o "$home/checkout/target/debug/$name" "target/debug/$name"
   done
+  cp "$home/checkout/target/debug/"{weir,weir-collector,weir-webui} "$home/target/release/"
   strip -o "$home/checkout/target/debug/examples/worker_lab" target/debug/examples/worker_lab
   strip -o "$home/checkout/target/debug/deps/ebpf-vm" "$(newest ebpf)"
   echo "$checkout" >"$home/where"
@@ -75,8 +74,6 @@ ExecStart=/opt/weir/check.sh
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0
-[Install]
-WantedBy=graphical.target
 UNIT
   ln -sf /etc/systemd/system/weir-check.service "$root/etc/systemd/system/multi-user.target.wants/"
   mkdir -p "$root/etc/systemd/network"
